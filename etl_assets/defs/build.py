@@ -1,0 +1,54 @@
+"""The table of contents: a configuration to Dagster definitions."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from etl_assets.config import ExportConfig
+from etl_assets.defs.executor import export_executor
+from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.jobs import export_job
+from etl_assets.defs.resources import DatabaseResource
+from etl_assets.defs.schedules import export_schedule
+from etl_assets.defs.shard_assets import lane_assets, lanes_of, source_tables
+from etl_assets.defs.table_assets import table_asset
+from etl_assets.topology import load_topology
+
+
+def build_definitions(
+    config: ExportConfig, resources: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Everything that Dagster shows and runs; opens no database connection.
+
+    Arguments:
+        config: the configuration.
+        resources: replacements for `database` and `csv`, for tests and for embedding.
+
+    Raises:
+        ConfigError: a pattern or a schedule of the configuration cannot be used.
+    """
+    tables = load_topology(config)
+    jobs = {table.name: export_job(table) for table in tables}
+    return dg.Definitions(
+        assets=[
+            *source_tables(config, tables),
+            *(
+                lane_assets(config, table, lane)
+                for table in tables
+                for lane in lanes_of(config, table)
+            ),
+            *(table_asset(table) for table in tables),
+        ],
+        jobs=list(jobs.values()),
+        schedules=[export_schedule(config, table, jobs[table.name]) for table in tables],
+        resources={
+            "database": DatabaseResource.of(config),
+            "csv": CsvIOManager(
+                directory=config.directory,
+                csv=config.model_dump(mode="json")["output"]["csv"],
+                preview=config.output.preview,
+            ),
+            **(resources or {}),
+        },
+        executor=export_executor(config),
+    )

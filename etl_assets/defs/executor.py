@@ -1,0 +1,67 @@
+"""The executor: Dagster's multiprocess executor, warm, and within every host's limit."""
+
+import multiprocessing
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster import Executor
+
+from etl_assets.config import ExportConfig
+from etl_assets.defs.shard_assets import HOST_TAG
+
+PRELOAD = ["etl_assets.defs.preload"]
+
+
+def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
+    """The executor of every run: the UI's Materialize button uses it too."""
+    if config.execution.executor == "in_process":
+        return dg.in_process_executor
+    limits = {name: host.max_connections for name, host in config.hosts.items()}
+
+    @dg.executor(
+        name="multiprocess",
+        config_schema={
+            "max_concurrent": dg.Field(
+                int,
+                default_value=config.execution.processes,
+                description="How many shards are exported at the same time.",
+            )
+        },
+        requirements=dg.multiple_process_executor_requirements(),
+    )
+    def multiprocess(context: dg.InitExecutorContext) -> Executor:
+        set_pool_limits(context.instance, limits)
+        make = dg.multiprocess_executor.executor_creation_fn
+        assert make is not None
+        return make(context._replace(executor_config=_settings(context.executor_config, limits)))
+
+    return multiprocess
+
+
+def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:
+    """Give each host's pool its limit: a pool without one lets everything through."""
+    storage = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return
+    known = {pool.name: pool.limit for pool in storage.get_pool_limits()}
+    for host, limit in limits.items():
+        if known.get(host) != limit:
+            storage.set_concurrency_slots(host, limit)
+
+
+def _settings(given: Mapping[str, object], limits: Mapping[str, int]) -> dict[str, Any]:
+    start_method: dict[str, Any] = (
+        {"forkserver": {"preload_modules": PRELOAD}}
+        if "forkserver" in multiprocessing.get_all_start_methods()
+        else {"spawn": {}}
+    )
+    return {
+        "max_concurrent": given["max_concurrent"],
+        "retries": {"enabled": {}},
+        "start_method": start_method,
+        # Within a run this keeps the limits without polling for slots of the pool.
+        "tag_concurrency_limits": [
+            {"key": HOST_TAG, "value": host, "limit": limit} for host, limit in limits.items()
+        ],
+    }

@@ -1,0 +1,176 @@
+"""The IO manager `csv`: commits staged files under their final names, and reads them back."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from etl_assets.csv_format import CsvFormat, RecordReader
+from etl_assets.defs.names import shard_key
+from etl_assets.errors import UsageError
+from etl_assets.shard_export import StagedShard
+from etl_assets.store.files import Folder, open_folder
+from etl_assets.store.manifest import (
+    TABLE_MANIFEST,
+    ShardManifest,
+    TableManifest,
+    folder_parts,
+    manifest_name,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PREVIEW_CELL = 60
+
+
+class CsvIOManager(dg.ConfigurableIOManager):
+    """Writes the files of shards and the manifests of logical tables.
+
+    A step's body stages a shard's file (`shard_export.stage_shard`); `handle_output` puts it under
+    its final name and writes its manifest. `load_input` gives a pandas DataFrame.
+    """
+
+    directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
+    csv: dict[str, Any] = Field(default={}, description="The CSV conventions, as in etl_assets.yaml")
+    limit: int | None = Field(
+        default=None,
+        description="A trial: at most so many rows a shard, into <partition>.sample, "
+        "never counted as complete",
+    )
+    preview: int = Field(default=10, description="Records shown in the metadata; 0 shows none")
+
+    @property
+    def csv_format(self) -> CsvFormat:
+        """The CSV conventions."""
+        return CsvFormat(**self.csv)
+
+    def folder(self, table: str, partition: str) -> Folder:
+        """The folder of a logical table's window (of its sample, where there is a limit)."""
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(
+                "resources.csv.config.limit", wanted="at least 1 row", found=str(self.limit)
+            )
+        return open_folder(self.directory, *folder_parts(table, partition, self.limit))
+
+    def commit_shard(self, staged: StagedShard) -> dict[str, Any]:
+        """Put a shard's file under its final name and prove it; gives the metadata to show."""
+        manifest = staged.manifest
+        folder = self.folder(manifest.table, manifest.partition)
+        # The old proof goes before the file that it proved.
+        folder.remove(TABLE_MANIFEST)
+        folder.remove(manifest_name(manifest.shard))
+        staged.file.commit()
+        folder.write_json(manifest_name(manifest.shard), manifest.as_json())
+        return _shard_metadata(staged, folder, self.preview)
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Commit a staged shard, or write a complete table's manifest."""
+        match obj:
+            case StagedShard():
+                with obj.file:
+                    context.add_output_metadata(self.commit_shard(obj))
+            case TableManifest():
+                folder = self.folder(obj.table, obj.partition)
+                folder.write_json(TABLE_MANIFEST, obj.as_json())
+                context.add_output_metadata(_table_metadata(obj, folder))
+            case _:
+                raise UsageError(
+                    f"the output of {context.asset_key.to_user_string()}",
+                    wanted="a staged shard or a table's manifest for the IO manager `csv`",
+                    found=type(obj).__name__,
+                    next_step="give the asset an IO manager of its own",
+                )
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        """A shard's or a logical table's rows, for one partition or several in order."""
+        # Imported here: a step that only exports does without pandas.
+        import pandas as pd  # noqa: PLC0415
+
+        from etl_assets.store.reader import read_shards  # noqa: PLC0415
+
+        frames = []
+        for partition in context.asset_partition_keys:
+            folder = self.folder(context.asset_key.path[0], partition)
+            frames.append(read_shards(folder, _manifests(folder, context.asset_key, partition)))
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:
+    """The manifests behind an asset: all of its table's, or its own.
+
+    Raises:
+        UsageError: there is none, so nothing proves the files.
+    """
+    table = TableManifest.read(folder, TABLE_MANIFEST) if len(key.path) == 1 else None
+    if table is not None:
+        return table.shards
+    for name in folder.names():
+        manifest = ShardManifest.read(folder, name) if name.endswith(".json") else None
+        if manifest is not None and shard_key(manifest.shard) == key:
+            return [manifest]
+    raise UsageError(
+        f"{key.to_user_string()} for {partition}",
+        wanted=f"a manifest in {folder.location('')}",
+        found="none",
+        next_step=f"export {key.path[0]} --partition {partition} first",
+    )
+
+
+def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[str, Any]:
+    manifest = staged.manifest
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": manifest.rows,
+        "dagster/uri": folder.uri(manifest.file),
+        "dagster/column_schema": _schema(manifest),
+        "path": dg.MetadataValue.path(folder.location(manifest.file)),
+        "bytes": manifest.bytes,
+        "sha256": manifest.sha256,
+        "seconds": manifest.seconds,
+        "rows_per_second": round(manifest.rows / manifest.seconds) if manifest.seconds else None,
+        "source_rows": manifest.source_rows,
+        "snapshot": dg.MetadataValue.json(manifest.as_json()["snapshot"]),
+    }
+    if preview and manifest.rows:
+        metadata["preview"] = dg.MetadataValue.md(_preview(staged, preview))
+    return metadata
+
+
+def _table_metadata(manifest: TableManifest, folder: Folder) -> Mapping[str, Any]:
+    return {
+        "dagster/partition_row_count": manifest.rows,
+        "dagster/uri": folder.uri(TABLE_MANIFEST),
+        "dagster/column_schema": _schema(manifest.shards[0]),
+        "path": dg.MetadataValue.path(folder.location("")),
+        "shards": len(manifest.shards),
+        "bytes": manifest.bytes,
+        "skew_seconds": manifest.skew_seconds,
+    }
+
+
+def _schema(manifest: ShardManifest) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[dg.TableColumn(column.name, column.type) for column in manifest.columns]
+    )
+
+
+def _preview(staged: StagedShard, count: int) -> str:
+    """The first records as a Markdown table; long values are cut, NULL is shown as such."""
+    manifest = staged.manifest
+    reader = RecordReader(manifest.csv, len(manifest.columns))
+    lines = [
+        "| " + " | ".join(_cell(column.name) for column in manifest.columns) + " |",
+        "|" + " --- |" * len(manifest.columns),
+    ]
+    for _, record in zip(range(count), reader.records([staged.first]), strict=False):
+        lines.append("| " + " | ".join(map(_cell, record)) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: str | None) -> str:
+    if value is None:
+        return "*NULL*"
+    shown = value if len(value) <= _PREVIEW_CELL else value[: _PREVIEW_CELL - 1] + "…"
+    escaped = "".join(f"&#{ord(char)};" if char in "|*_`<>[]\\&#~" else char for char in shown)
+    return " ".join(escaped.split())

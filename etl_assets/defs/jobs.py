@@ -1,0 +1,18 @@
+"""One job per logical table: all its shards and itself, for one window a run."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from etl_assets.defs.names import job_name, shard_key, table_key
+from etl_assets.topology import LogicalTable
+
+
+def export_job(table: LogicalTable) -> UnresolvedAssetJobDefinition:
+    """The job behind the schedule and the command line."""
+    return dg.define_asset_job(
+        job_name(table),
+        selection=dg.AssetSelection.assets(
+            *(shard_key(shard) for shard in table.shards), table_key(table)
+        ),
+        description=f"Exports a window of {table.name}: {len(table.shards)} shards in parallel.",
+    )

@@ -1,0 +1,64 @@
+"""One schedule per logical table, stopped until the user starts it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from etl_assets.config import ExportConfig
+from etl_assets.defs.names import job_name
+from etl_assets.defs.partitions import completed_between, default_cron, newest_complete
+from etl_assets.topology import LogicalTable
+
+
+def export_schedule(
+    config: ExportConfig, table: LogicalTable, job: UnresolvedAssetJobDefinition
+) -> dg.ScheduleDefinition:
+    """Requests every window that was completed since the tick before, one run each.
+
+    For a snapshot table it requests the newest complete window: the table as it is now cannot
+    stand for older ones.
+
+    Raises:
+        ConfigError: the cron expression is not one.
+    """
+    partition = table.settings.partition
+    cron = table.settings.schedule or default_cron(partition.every)
+
+    def tick(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
+        now = context.scheduled_execution_time
+        if table.settings.is_snapshot:
+            newest = newest_complete(table, now)
+            keys = [newest] if newest is not None else []
+        else:
+            ticks = _ticks(cron, partition.timezone).get_prev_partition_window(
+                now, respect_bounds=False
+            )
+            keys = completed_between(table, ticks.start, now) if ticks is not None else []
+        if not keys:
+            yield dg.SkipReason(f"No window of {table.name} was completed since the tick before.")
+        for key in keys:
+            yield dg.RunRequest(run_key=key, partition_key=key)
+
+    try:
+        return dg.ScheduleDefinition(
+            name=f"{job_name(table)}_schedule",
+            job=job,
+            cron_schedule=cron,
+            execution_timezone=partition.timezone,
+            execution_fn=tick,
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            description=f"Every completed {partition.every} of {table.name}.",
+        )
+    except dg.DagsterInvalidDefinitionError:
+        raise config.error(
+            ("tables", table.name, "schedule"), f"wanted a cron expression, found {cron!r}"
+        ) from None
+
+
+def _ticks(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:
+    """The schedule's ticks as the edges of windows: Dagster's own reading of cron and clocks."""
+    return dg.TimeWindowPartitionsDefinition(
+        start="2000-01-01", fmt="%Y-%m-%d", cron_schedule=cron, timezone=timezone
+    )

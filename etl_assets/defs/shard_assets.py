@@ -1,0 +1,241 @@
+"""Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetObservation, Failure, Output
+
+from etl_assets.config import ExportConfig
+from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.names import ascii_name, shard_key, shard_name, source_key
+from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
+from etl_assets.defs.resources import DatabaseResource
+from etl_assets.errors import EtlAssetsError
+from etl_assets.shard_export import Progress, ShardTask, StagedShard, stage_shard
+from etl_assets.topology import LogicalTable, Shard
+from etl_assets.windows import Window
+
+CHECK_NAME = "rows_match_source"
+HOST_TAG = "etl_assets/host"
+PROGRESS_EVENT = "etl_assets_progress"
+PROGRESS_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Shard tables of one host and one logical table that one step exports one by one."""
+
+    name: str
+    host: str
+    shards: tuple[Shard, ...]
+
+
+def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
+    """A logical table's lanes, as `execution.lanes` asks for them."""
+    wanted = config.execution.lanes
+    if not isinstance(wanted, int):
+        return [Lane(shard_name(shard), shard.host, (shard,)) for shard in table.shards]
+    lanes = []
+    for host in dict.fromkeys(shard.host for shard in table.shards):
+        shards = [shard for shard in table.shards if shard.host == host]
+        for number in range(min(wanted, len(shards))):
+            lanes.append(
+                Lane(
+                    ascii_name(table.name, host, f"lane{number}"),
+                    host,
+                    tuple(shards[number::wanted]),
+                )
+            )
+    return lanes
+
+
+def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.AssetsDefinition:
+    """The assets of a lane, with their source tables upstream and a count check each.
+
+    Built by hand rather than with @multi_asset, which refuses keys that table names may need.
+    """
+    partitions = partitions_of(table)
+    backend = config.hosts[lane.host].backend
+    outputs = {shard_name(shard): shard for shard in lane.shards}
+    checks = {
+        f"{name}__check": dg.AssetCheckSpec(
+            CHECK_NAME,
+            asset=shard_key(shard),
+            description="The file holds as many rows as the server counted in the same snapshot.",
+        )
+        for name, shard in outputs.items()
+    }
+
+    @dg.op(
+        name=lane.name,
+        out={
+            # Not required: a failed shard of a lane has no output, its siblings have.
+            **{
+                name: dg.Out(StagedShard, io_manager_key="csv", is_required=False)
+                for name in outputs
+            },
+            **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
+        },
+        required_resource_keys={"database", "csv"},
+        pool=lane.host,
+        tags={HOST_TAG: lane.host},
+    )
+    def export_lane(context: dg.OpExecutionContext) -> Iterator[Any]:
+        selected = context.selected_output_names
+        shards = {name: shard for name, shard in outputs.items() if name in selected}
+        yield from _export(context, config, table, shards)
+
+    return dg.AssetsDefinition(
+        node_def=export_lane,
+        keys_by_output_name={name: shard_key(shard) for name, shard in outputs.items()},
+        check_specs_by_output_name=checks,
+        can_subset=len(outputs) > 1,
+        specs=[
+            dg.AssetSpec(
+                shard_key(shard),
+                deps=[source_key(shard, backend)],
+                group_name=table.name,
+                description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
+                partitions_def=partitions,
+                kinds={backend, "csv"},
+                metadata={"dagster/table_name": f"{shard.database}.{shard.shard_table}"},
+            )
+            for shard in lane.shards
+        ],
+    )
+
+
+def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[dg.AssetSpec]:
+    """The tables on the servers as external assets: where the lineage begins."""
+    specs: dict[dg.AssetKey, dg.AssetSpec] = {}
+    for table in tables:
+        for shard in table.shards:
+            backend = config.hosts[shard.host].backend
+            key = source_key(shard, backend)
+            specs.setdefault(
+                key,
+                dg.AssetSpec(
+                    key,
+                    group_name=table.name,
+                    description=f"The table `{shard.database}`.`{shard.shard_table}` on {shard.host}.",
+                    kinds={backend, "table"},
+                ),
+            )
+    return list(specs.values())
+
+
+def _export(
+    context: dg.OpExecutionContext,
+    config: ExportConfig,
+    table: LogicalTable,
+    shards: dict[str, Shard],
+) -> Iterator[Any]:
+    """Export shard after shard; a failed one does not stop the others, but fails the step."""
+    window = _window(context, table)
+    failures: list[str] = []
+    for name, shard in shards.items():
+        try:
+            staged = _stage(context, config, table, shard, window)
+        except EtlAssetsError as error:
+            context.log.error(str(error))
+            failures.append(str(error))
+            yield _check(name, shard, passed=False, metadata={"cause": str(error)})
+            continue
+        if staged.manifest.sample is not None:
+            yield from _sample(context, staged)
+            continue
+        yield Output(staged, output_name=name)
+        yield _check(
+            name,
+            shard,
+            passed=True,
+            metadata={"rows": staged.manifest.rows, "source_rows": staged.manifest.source_rows},
+        )
+    if failures:
+        # What may heal by itself has been tried again already.
+        raise Failure("\n".join(failures), allow_retries=False)
+
+
+def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
+    window = window_of(table, context.partition_key)
+    record = context.instance.get_run_record_by_id(context.run_id)
+    if record is not None:
+        # By the time of the request: a run may wait until a newer window has ended.
+        refuse_old_snapshot(table, window, record.create_timestamp)
+    return window
+
+
+def _stage(
+    context: dg.OpExecutionContext,
+    config: ExportConfig,
+    table: LogicalTable,
+    shard: Shard,
+    window: Window,
+) -> StagedShard:
+    database: DatabaseResource = context.resources.database
+    csv: CsvIOManager = context.resources.csv
+    task = ShardTask(
+        shard=shard,
+        table=table.settings,
+        window=window,
+        csv=csv.csv_format,
+        limit=csv.limit,
+        count=config.execution.verify == "count",
+        retries=config.execution.retries,
+        run_id=context.run_id,
+    )
+    return stage_shard(
+        database.engines,
+        csv.folder(table.name, window.key),
+        task,
+        on_progress=_ProgressLog(context, shard),
+        on_retry=context.log.warning,
+    )
+
+
+def _check(name: str, shard: Shard, *, passed: bool, metadata: dict[str, Any]) -> AssetCheckResult:
+    return AssetCheckResult(
+        passed=passed,
+        check_name=CHECK_NAME,
+        asset_key=shard_key(shard),
+        severity=AssetCheckSeverity.ERROR,
+        metadata=metadata,
+    )
+
+
+def _sample(context: dg.OpExecutionContext, staged: StagedShard) -> Iterator[AssetObservation]:
+    """A trial is observed, not materialized: the partition must not count as complete."""
+    csv: CsvIOManager = context.resources.csv
+    with staged.file:
+        metadata = csv.commit_shard(staged)
+    manifest = staged.manifest
+    yield AssetObservation(
+        shard_key(manifest.shard),
+        partition=manifest.partition,
+        description=f"A trial of at most {manifest.sample} rows.",
+        metadata={**metadata, "sample": manifest.sample},
+    )
+
+
+class _ProgressLog:
+    """Tells the run how far a long shard is, every ten seconds or so."""
+
+    def __init__(self, context: dg.OpExecutionContext, shard: Shard) -> None:
+        self._context = context
+        self._shard = shard
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told < PROGRESS_SECONDS:
+            return
+        self._told = now
+        megabytes = progress.bytes / 1e6
+        of_all = f" of {progress.expected:,}" if progress.expected is not None else ""
+        self._context.log.info(
+            f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
+            f"{megabytes / (now - self._began):,.1f} MB/s"
+        )

@@ -1,0 +1,76 @@
+"""Every error that the product raises on purpose.
+
+EtlAssetsError
+├── UsageError              the command line or a partition key is wrong; exit code 2
+│   └── ConfigError         etl_assets.yaml or etl_assets.lock is wrong
+├── ShardError              one shard table could not be exported
+│   └── CountMismatchError  the file and the server's count disagree
+├── IncompleteError         a logical table refuses to be called complete
+├── CsvError                a file breaks the CSV conventions
+└── StoreError              a file or an upload failed
+
+Each says what was wanted, what was found and what to do next, in one line, and survives pickling:
+errors cross process boundaries.
+"""
+
+
+class EtlAssetsError(Exception):
+    """Base of the tree.
+
+    Arguments:
+        problem: what is wrong, and where.
+        wanted: what would have been right.
+        found: what was there instead.
+        next_step: what the reader can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, problem: str, *, wanted: str = "", found: str = "", next_step: str = ""
+    ) -> None:
+        # Only `problem` goes into args: unpickling calls cls(*args) and then restores __dict__.
+        super().__init__(problem)
+        self.problem = problem
+        self.wanted = wanted
+        self.found = found
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        facts = [
+            f"{label} {text}"
+            for label, text in (("wanted", self.wanted), ("found", self.found))
+            if text
+        ]
+        text = self.problem + (": " + ", ".join(facts) if facts else "")
+        return " ".join(f"{text}; {self.next_step}".split() if self.next_step else text.split())
+
+
+class UsageError(EtlAssetsError):
+    """A command, an option or a partition key that cannot be served."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration is wrong; the problem starts with `etl_assets.yaml:LINE`."""
+
+
+class ShardError(EtlAssetsError):
+    """One shard table could not be exported; the problem starts with the shard's name."""
+
+
+class CountMismatchError(ShardError):
+    """The rows written and the rows that the server counted in the same snapshot differ."""
+
+
+class IncompleteError(EtlAssetsError):
+    """A logical table's window lacks a shard, or its shards do not fit together."""
+
+
+class CsvError(EtlAssetsError):
+    """A file that does not follow the CSV conventions; the problem names the byte offset."""
+
+
+class StoreError(EtlAssetsError):
+    """A file could not be written, read or put under its final name."""

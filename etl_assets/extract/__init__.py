@@ -1,0 +1,1 @@
+"""A SELECT to blocks of CSV bytes."""

@@ -1,0 +1,47 @@
+"""Rows of any SQLAlchemy dialect to CSV blocks, in constant memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.extract.block import Block
+from etl_assets.query import Column, ShardQuery
+
+BLOCK_ROWS = 2_000
+
+
+def extract_rows(
+    connection: Connection, query: ShardQuery, csv_format: CsvFormat, *, block_rows: int = BLOCK_ROWS
+) -> Iterator[Block]:
+    """Stream the query's rows as blocks of at most `block_rows` records, without the header.
+
+    Closing the iterator early leaves the result unread; the connection must then be abandoned,
+    not reused.
+    """
+    fields = [_field(column, csv_format) for column in query.columns]
+    delimiter = csv_format.delimiter
+    result = connection.execution_options(stream_results=True, max_row_buffer=block_rows).execute(
+        query.rows
+    )
+    for rows in result.partitions(block_rows):
+        lines = [
+            delimiter.join([field(value) for field, value in zip(fields, row, strict=True)])
+            for row in rows
+        ]
+        yield Block(("\n".join(lines) + "\n").encode(), len(rows))
+
+
+def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:
+    """How this column's values become fields."""
+    if column.is_binary:
+        return csv_format.field
+
+    def text_field(value: Any) -> str:
+        # Text in a binary collation may arrive as bytes; it is text all the same.
+        return csv_format.field(value.decode() if isinstance(value, bytes) else value)
+
+    return text_field
+
+

@@ -1,0 +1,95 @@
+"""etl_assets.lock: the shard tables that each `match:` found, so that loading needs no database.
+
+Written by `etl-assets discover`, committed by the user: sorted, one table a line, nothing in it
+that changes without the tables changing.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from etl_assets.errors import ConfigError
+
+LOCK_NAME = "etl_assets.lock"
+
+PatternKey: TypeAlias = tuple[str, str, str]
+"""Logical table, host and regular expression."""
+
+Names: TypeAlias = list[tuple[str, str]]
+"""Databases and shard tables."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What was resolved."""
+
+    resolved: Mapping[PatternKey, Names] = field(default_factory=dict)
+
+    def tables(self, table: str, host: str, match: str) -> Names | None:
+        """The names that a pattern found; None where it was never resolved."""
+        return self.resolved.get((table, host, match))
+
+
+def natural_order(name: tuple[str, str]) -> list[tuple[int, int, str]]:
+    """A sort key that puts orders_2 before orders_10."""
+    return [
+        (0, int(part), part) if part.isdecimal() else (1, 0, part)
+        for text in name
+        for part in [*re.findall(r"\d+|\D+", text), ""]
+    ]
+
+
+def read_lock(folder: Path) -> Lock:
+    """The lock beside the configuration; an empty one where there is none.
+
+    Raises:
+        ConfigError: where the file is not one that `discover` wrote.
+    """
+    path = folder / LOCK_NAME
+    if not path.exists():
+        return Lock()
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["patterns"]
+        return Lock({_key(entry): [split for split in _names(entry)] for entry in entries})
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ConfigError(
+            f"{LOCK_NAME}:1",
+            wanted="the file that `etl-assets discover` writes",
+            found=f"{type(error).__name__}: {error}",
+            next_step="run `etl-assets discover` again",
+        ) from None
+
+
+def write_lock(folder: Path, resolved: Mapping[PatternKey, Iterable[tuple[str, str]]]) -> None:
+    """Replace the lock in one step."""
+    patterns = [
+        {"table": table, "host": host, "match": match, "found": _grouped(names)}
+        for (table, host, match), names in sorted(resolved.items())
+    ]
+    text = json.dumps({"version": 1, "patterns": patterns}, indent=1, ensure_ascii=False)
+    temporary = folder / f".{LOCK_NAME}.{os.getpid()}"
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(folder / LOCK_NAME)
+
+
+def _grouped(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for database, shard_table in sorted(names, key=natural_order):
+        grouped.setdefault(database, []).append(shard_table)
+    return grouped
+
+
+def _key(entry: dict[str, Any]) -> PatternKey:
+    return entry["table"], entry["host"], entry["match"]
+
+
+def _names(entry: dict[str, Any]) -> Names:
+    return [
+        (database, shard_table)
+        for database, shard_tables in entry["found"].items()
+        for shard_table in shard_tables
+    ]

@@ -1,0 +1,209 @@
+"""What to SELECT from a shard table: pure functions from shard, columns and window to SQLAlchemy.
+
+Identifiers are always quoted by the dialect, columns are always named one by one, and the user's
+`where` is taken as it stands. EXPRESSIONS is the one table of how each type is asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.elements import quoted_name
+
+from etl_assets.config import ColumnSelection, TableConfig
+from etl_assets.errors import ShardError
+from etl_assets.topology import Shard
+from etl_assets.windows import Bound, Window
+
+Expression: TypeAlias = Callable[[sa.ColumnClause[Any]], sa.ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a shard table.
+
+    Attributes:
+        name: as the server spells it.
+        type: the full type in the server's words, such as `bigint(20) unsigned`.
+    """
+
+    name: str
+    type: str
+
+    @property
+    def kind(self) -> str:
+        """The type's bare name in lower case, such as `bigint`."""
+        return self.type.lower().split("(", 1)[0].split(" ", 1)[0]
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the values are raw bytes, which the client writes as hex or base64."""
+        return self.kind in BINARY_KINDS
+
+
+def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
+    srid = sa.func.ST_SRID(column)
+    prefix = sa.case((srid == 0, ""), else_=sa.func.concat("SRID=", srid, ";"))
+    return sa.func.concat(prefix, sa.func.ST_AsText(column))
+
+
+_GEOMETRIES = (
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geometrycollection",
+    "geomcollection",
+)
+
+EXPRESSIONS: Mapping[str, Expression] = {
+    # FLOAT is shown rounded to six digits; as a double it comes to the last bit. `+ 0e0` would
+    # turn -0 into 0 and CAST(… AS DOUBLE) needs MySQL 8.0.17.
+    "float": lambda column: column * sa.literal_column("1e0"),
+    # BIT comes as raw bytes; as a number it is text that every reader knows.
+    "bit": lambda column: sa.cast(column, mysql.BIGINT(unsigned=True)),
+    # ST_AsText drops the SRID.
+    **dict.fromkeys(_GEOMETRIES, _well_known_text),
+    # The driver takes a VECTOR for text; as a binary string its bytes come untouched.
+    "vector": lambda column: sa.cast(column, sa.BINARY()),
+}
+"""How MySQL is asked for a type; a type that is not named here is asked for by its column alone.
+
+Everything else already arrives as the server's own text under the pinned session: integers and
+decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC.
+"""
+
+BINARY_KINDS = frozenset(
+    {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
+)
+
+
+def selected_columns(
+    shard: Shard, columns: Sequence[Column], selection: ColumnSelection | None
+) -> tuple[Column, ...]:
+    """The columns to export, in the table's order.
+
+    Raises:
+        ShardError: a column that the configuration names is not there, or none is left.
+    """
+    if selection is None:
+        return tuple(columns)
+    named = selection.include or selection.exclude or ()
+    there = [column.name for column in columns]
+    if missing := [name for name in named if name not in there]:
+        raise ShardError(
+            f"{shard}: columns",
+            wanted=", ".join(missing),
+            found=", ".join(there),
+            next_step="mend `columns` of the logical table",
+        )
+    kept = tuple(
+        column for column in columns if (column.name in named) == (selection.include is not None)
+    )
+    if not kept:
+        raise ShardError(f"{shard}: columns", wanted="at least one column", found="none left")
+    return kept
+
+
+def source_table(shard: Shard, *, is_mysql: bool) -> sa.TableClause:
+    """The shard table as it stands in a FROM."""
+    # SQLite opens one file a database: there the schema is the file itself.
+    schema = quoted_name(shard.database, quote=True) if is_mysql else None
+    return sa.table(quoted_name(shard.shard_table, quote=True), schema=schema)
+
+
+@dataclass(frozen=True)
+class ShardQuery:
+    """What one shard table is asked for.
+
+    Attributes:
+        shard: the shard table.
+        columns: what is exported, in order.
+        condition: the rows that belong to the window; None for all of them.
+        limit: at most so many rows (a trial); None for all of them.
+        is_mysql: whether MySQL's expressions apply.
+    """
+
+    shard: Shard
+    columns: tuple[Column, ...]
+    condition: sa.ColumnElement[bool] | None
+    limit: int | None
+    is_mysql: bool
+
+    @property
+    def _source(self) -> sa.TableClause:
+        return source_table(self.shard, is_mysql=self.is_mysql)
+
+    @property
+    def rows(self) -> sa.Select[Any]:
+        """The rows, one column for each of `columns`."""
+        query = sa.select(*map(self._expression, self.columns)).select_from(self._source)
+        return self._restricted(query)
+
+    @property
+    def count(self) -> sa.Select[tuple[int]]:
+        """The number of rows that `rows` gives."""
+        if self.limit is None:
+            return self._restricted(sa.select(sa.func.count()).select_from(self._source))
+        limited = self._restricted(sa.select(sa.literal_column("1")).select_from(self._source))
+        return sa.select(sa.func.count()).select_from(limited.subquery())
+
+    def _expression(self, column: Column) -> sa.ColumnElement[Any]:
+        clause = sa.column(quoted_name(column.name, quote=True))
+        expression = EXPRESSIONS.get(column.kind) if self.is_mysql else None
+        return clause if expression is None else expression(clause)
+
+    def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        if self.condition is not None:
+            query = query.where(self.condition)
+        return query if self.limit is None else query.limit(self.limit)
+
+
+def window_condition(
+    shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
+) -> sa.ColumnElement[bool] | None:
+    """The rows of a window: the bounds of the column, and the user's `where`.
+
+    A snapshot table has no bounds. `columns` are all that the shard table has: the column that
+    cuts the windows need not be exported.
+
+    Raises:
+        ShardError: the column is missing, or its type does not tell a time.
+    """
+    conditions: list[sa.ColumnElement[bool]] = []
+    if table.partition.column is not None:
+        low, high = _bounds(shard, columns, window, table)
+        column = sa.column(quoted_name(table.partition.column, quote=True))
+        conditions += [column >= low, column < high]
+    if table.where is not None:
+        # A literal column is SQL as it stands: text() would read `:x` in it as a parameter. The
+        # line break ends a comment that the user's text may end in.
+        conditions.append(sa.literal_column(f"({table.where}\n)", sa.Boolean()))
+    return sa.and_(*conditions) if conditions else None
+
+
+def _bounds(
+    shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
+) -> tuple[Bound, Bound]:
+    partition = table.partition
+    kinds = {column.name: column.kind for column in columns}
+    if partition.column not in kinds:
+        raise ShardError(
+            f"{shard}: partition.column",
+            wanted=f"a column {partition.column!r}",
+            found=", ".join(kinds),
+            next_step="mend `partition.column` of the logical table",
+        )
+    try:
+        return window.bounds(
+            kinds[partition.column],
+            unit=partition.unit,
+            column_timezone=partition.column_timezone,
+        )
+    except ValueError as error:
+        raise ShardError(f"{shard}: partition.column {partition.column!r}: {error}") from None

@@ -1,0 +1,190 @@
+"""One shard table to one staged file: the work of a step, whatever runs it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import DBAPIError
+
+from etl_assets.config import TableConfig
+from etl_assets.csv_format import CsvFormat
+from etl_assets.errors import CountMismatchError
+from etl_assets.extract.rows import extract_rows
+from etl_assets.query import ShardQuery, selected_columns, window_condition
+from etl_assets.source.engines import Engines
+from etl_assets.source.failures import is_transient, pauses, shard_error
+from etl_assets.source.snapshot import Snapshot, open_snapshot
+from etl_assets.store.files import Folder, StagedFile
+from etl_assets.store.manifest import QueryRecord, ShardManifest, csv_name
+from etl_assets.store.writer import Written, write_records
+from etl_assets.topology import Shard
+from etl_assets.windows import Window
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What to export, and how.
+
+    Attributes:
+        shard: the shard table.
+        table: the logical table's settings.
+        window: the window of the run.
+        csv: the conventions of the file.
+        limit: at most so many rows (a trial); None for all of them.
+        count: whether the server counts the rows in the same snapshot.
+        retries: further attempts after a transient error.
+        run_id: the run that the manifest names.
+    """
+
+    shard: Shard
+    table: TableConfig
+    window: Window
+    csv: CsvFormat
+    limit: int | None
+    count: bool
+    retries: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a shard is: rows and stored bytes so far, and the server's count where it is known."""
+
+    rows: int
+    bytes: int
+    expected: int | None
+
+
+@dataclass(frozen=True)
+class StagedShard:
+    """A shard's file, complete and counted, that waits for its final name.
+
+    Attributes:
+        file: the staged file.
+        manifest: what it holds.
+        first: its first records, for a preview.
+    """
+
+    file: StagedFile
+    manifest: ShardManifest
+    first: bytes
+
+
+def stage_shard(
+    engines: Engines,
+    folder: Folder,
+    task: ShardTask,
+    *,
+    on_progress: Callable[[Progress], None],
+    on_retry: Callable[[str], None],
+) -> StagedShard:
+    """Export a shard table into a staged file, from the start again after a transient error.
+
+    Raises:
+        ShardError: with the shard's name, the server's number and text, and the next step.
+        CountMismatchError: the file does not hold as many rows as the server counted.
+        StoreError: the file could not be written.
+    """
+    for pause in (*pauses(task.retries), None):
+        try:
+            return _attempt(engines, folder, task, on_progress)
+        except DBAPIError as error:
+            failure = shard_error(task.shard, error)
+            if pause is None or not is_transient(error):
+                raise failure from error
+            on_retry(f"{failure}; next attempt in {pause:.1f} s")
+            time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def query_record(table: TableConfig) -> QueryRecord:
+    """What a logical table's settings ask for, as a manifest records it."""
+    selection = table.columns
+    return QueryRecord(
+        column=table.partition.column,
+        column_timezone=table.partition.column_timezone
+        or (table.partition.timezone if table.partition.column else None),
+        unit=table.partition.unit,
+        where=table.where,
+        include=selection.include if selection else None,
+        exclude=selection.exclude if selection else None,
+    )
+
+
+def _attempt(
+    engines: Engines, folder: Folder, task: ShardTask, on_progress: Callable[[Progress], None]
+) -> StagedShard:
+    started_at = datetime.now(UTC)
+    clock = time.monotonic()
+    with open_snapshot(engines, task.shard) as snapshot:
+        query = _query(task, snapshot)
+        # Full counts only: a trial's rows prove nothing about the table.
+        count = task.count and task.limit is None
+        expected = int(snapshot.connection.execute(query.count).scalar_one()) if count else None
+        file = folder.stage(csv_name(task.shard, task.csv))
+        try:
+            written = write_records(
+                file,
+                task.csv,
+                [column.name for column in query.columns],
+                extract_rows(snapshot.connection, query, task.csv),
+                lambda rows, size: on_progress(Progress(rows, size, expected)),
+            )
+            if expected is not None and written.rows != expected:
+                raise CountMismatchError(
+                    f"{task.shard}",
+                    wanted=f"{expected} rows, as the server counted in the same snapshot",
+                    found=f"{written.rows} in the file",
+                    next_step="export it again; for a table without transactions, when it rests",
+                )
+        except BaseException:
+            file.discard()
+            raise
+    seconds = time.monotonic() - clock
+    manifest = _manifest(task, snapshot, query, written, expected, started_at, seconds)
+    return StagedShard(file, manifest, written.first)
+
+
+def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
+    return ShardQuery(
+        shard=task.shard,
+        columns=selected_columns(task.shard, snapshot.columns, task.table.columns),
+        condition=window_condition(task.shard, snapshot.columns, task.window, task.table),
+        limit=task.limit,
+        is_mysql=snapshot.info.server != "sqlite",
+    )
+
+
+def _manifest(  # noqa: PLR0913
+    task: ShardTask,
+    snapshot: Snapshot,
+    query: ShardQuery,
+    written: Written,
+    expected: int | None,
+    started_at: datetime,
+    seconds: float,
+) -> ShardManifest:
+    return ShardManifest.model_validate(
+        {
+            "table": task.shard.table,
+            "partition": task.window.key,
+            "host": task.shard.host,
+            "database": task.shard.database,
+            "shard_table": task.shard.shard_table,
+            "file": csv_name(task.shard, task.csv),
+            "rows": written.rows,
+            "bytes": written.bytes,
+            "sha256": written.sha256,
+            "source_rows": expected,
+            "columns": [{"name": c.name, "type": c.type} for c in query.columns],
+            "window": None if task.table.is_snapshot else task.window.as_json(),
+            "snapshot": snapshot.info.as_json(),
+            "started_at": started_at,
+            "seconds": round(seconds, 3),
+            "run_id": task.run_id,
+            "csv": task.csv,
+            "query": query_record(task.table),
+            **({} if task.limit is None else {"sample": task.limit}),
+        }
+    )

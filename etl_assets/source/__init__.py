@@ -1,0 +1,1 @@
+"""Where rows come from: engines, snapshots and columns of the database servers."""

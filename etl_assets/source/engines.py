@@ -1,0 +1,111 @@
+"""SQLAlchemy engines, one per host, made in the process that uses them.
+
+An engine is made at its first use and never leaves its process: pickling an Engines drops them,
+and a forked child discards what it inherited without touching the parent's sockets.
+"""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.pool import NullPool
+
+from etl_assets.config import HostConfig
+
+CONNECT_DEFAULTS: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    # Silence while a long COUNT or sort runs is normal; silence for ten minutes is not.
+    "read_timeout": 600,
+    "write_timeout": 60,
+}
+"""Seconds, unless `connect:` says otherwise."""
+
+
+class Engines:
+    """The lazily made engines of this process.
+
+    Arguments:
+        hosts: the hosts of the configuration by name.
+        home: where relative paths of SQLite files start.
+    """
+
+    def __init__(self, hosts: Mapping[str, HostConfig], home: Path) -> None:
+        self._hosts = dict(hosts)
+        self._home = home
+        self._engines: dict[tuple[str, str], Engine] = {}
+        self._pid = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"Engines(hosts={sorted(self._hosts)}, made={len(self._engines)})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_engines": {}}
+
+    def __len__(self) -> int:
+        """How many engines this process has made and not disposed of."""
+        return len(self._engines) if self._pid == os.getpid() else 0
+
+    def host(self, name: str) -> HostConfig:
+        """The settings of a host."""
+        return self._hosts[name]
+
+    def get(self, host: str, database: str) -> Engine:
+        """The engine for a host (for SQLite: for one of its files)."""
+        if self._pid != os.getpid():
+            self._discard_inherited()
+        settings = self._hosts[host]
+        key = (host, database if settings.backend == "sqlite" else "")
+        if key not in self._engines:
+            make = _sqlite_engine if settings.backend == "sqlite" else _mysql_engine
+            self._engines[key] = make(settings, self._home, database)
+        return self._engines[key]
+
+    def dispose(self) -> None:
+        """Close what this process opened."""
+        engines, self._engines = self._engines, {}
+        inherited = self._pid != os.getpid()
+        for engine in engines.values():
+            engine.dispose(close=not inherited)
+
+    def _discard_inherited(self) -> None:
+        self.dispose()
+        self._pid = os.getpid()
+
+
+def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
+    # Imported where it is used: a process that reads SQLite alone does without the driver.
+    from pymysql.converters import encoders  # noqa: PLC0415
+
+    del home, database  # One engine serves all databases of a server.
+    secret = settings.password.value() if settings.password else ""
+    return sa.create_engine(
+        make_url(settings.url),
+        # One connection a step, closed at its end: a pool would only hold sockets back.
+        poolclass=NullPool,
+        connect_args={
+            **CONNECT_DEFAULTS,
+            **settings.connect,
+            # Not in the URL, which errors and logs may show.
+            "password": secret,
+            "charset": "utf8mb4",
+            # Without decoders every value stays the server's own text, to the last digit.
+            "conv": dict(encoders),
+        },
+    )
+
+
+def _sqlite_engine(settings: HostConfig, home: Path, database: str) -> Engine:
+    path = home / settings.url.removeprefix("sqlite:///").replace("{database}", database)
+
+    def connect() -> sqlite3.Connection:
+        # mode=ro: a file that is not there is an error and is never made.
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False
+        )
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)

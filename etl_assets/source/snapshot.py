@@ -1,0 +1,168 @@
+"""A connection that sees one moment: the session pinned, the transaction read-only.
+
+Facts from the MySQL manual: START TRANSACTION WITH CONSISTENT SNAPSHOT has no effect below
+REPEATABLE READ, and tables of engines without transactions (MyISAM) have no snapshot at all.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from etl_assets.query import Column, source_table
+from etl_assets.source.engines import Engines
+from etl_assets.topology import Shard
+
+_PIN = (
+    # sql_mode decides padding, quoting and escapes; an empty one is the same everywhere.
+    "SET SESSION sql_mode = ''",
+    "SET SESSION time_zone = '+00:00'",
+    # A server may have been told to cut every result short.
+    "SET SESSION sql_select_limit = 18446744073709551615",
+    # The time the server waits for a slow reader: a slow disk is not a lost client.
+    "SET SESSION net_write_timeout = 3600",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+)
+_NO_STATEMENT_LIMIT = {
+    True: "SET SESSION max_statement_time = 0",  # MariaDB, seconds
+    False: "SET SESSION max_execution_time = 0",  # MySQL, milliseconds
+}
+
+_TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB", "SQLite"})
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """What a manifest says of the moment that the rows are from.
+
+    Attributes:
+        server: the kind of server: mysql, mariadb or sqlite.
+        version: in the server's own words.
+        isolation: the transaction's isolation level.
+        position: the binary log's position where it is known.
+        exact: whether all rows are from one moment; false for engines without transactions.
+        taken_at: when the transaction began.
+    """
+
+    server: str
+    version: str
+    isolation: str
+    position: str | None
+    exact: bool
+    taken_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        return {
+            "server": self.server,
+            "version": self.version,
+            "isolation": self.isolation,
+            "position": self.position,
+            "exact": self.exact,
+            "taken_at": self.taken_at,
+        }
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A connection inside its transaction, and what the shard table looks like in it."""
+
+    connection: Connection
+    info: SnapshotInfo
+    columns: tuple[Column, ...]
+
+
+@contextmanager
+def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
+    """Open a connection for one shard table; it is closed at the end, whatever happens.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as the server says it, when it cannot be reached or the table
+            is not there.
+    """
+    engine = engines.get(shard.host, shard.database)
+    with engine.connect() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        try:
+            open_one = _sqlite_snapshot if is_sqlite else _mysql_snapshot
+            yield open_one(connection, shard)
+        except BaseException:
+            if not is_sqlite:
+                _abandon(connection)
+            raise
+
+
+def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
+    dialect: Any = connection.dialect
+    for statement in (*_PIN, _NO_STATEMENT_LIMIT[dialect.is_mariadb]):
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    taken_at = datetime.now(UTC)
+    version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())
+    rows = connection.execute(_TABLE_COLUMNS, _names(shard)).all()
+    if not rows:
+        _provoke(connection, shard)
+    engine = connection.execute(_TABLE_ENGINE, _names(shard)).scalar()
+    info = SnapshotInfo(
+        server="mariadb" if dialect.is_mariadb else "mysql",
+        version=version,
+        isolation="REPEATABLE READ",
+        position=None,
+        exact=engine in _TRANSACTIONAL_ENGINES,
+        taken_at=taken_at,
+    )
+    return Snapshot(connection, info, tuple(Column(*map(_text, row)) for row in rows))
+
+
+def _sqlite_snapshot(connection: Connection, shard: Shard) -> Snapshot:
+    connection.exec_driver_sql("BEGIN")
+    name = shard.shard_table.replace('"', '""')
+    # table_xinfo, unlike table_info, has the generated columns too.
+    rows = connection.exec_driver_sql(f'PRAGMA table_xinfo("{name}")').all()
+    if not rows:
+        _provoke(connection, shard)
+    info = SnapshotInfo(
+        server="sqlite",
+        version=str(connection.exec_driver_sql("SELECT sqlite_version()").scalar_one()),
+        isolation="SERIALIZABLE",
+        position=None,
+        exact=True,
+        taken_at=datetime.now(UTC),
+    )
+    return Snapshot(connection, info, tuple(Column(row[1], row[2].lower()) for row in rows))
+
+
+_TABLE_COLUMNS = sa.text(
+    "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name ORDER BY ORDINAL_POSITION"
+)
+_TABLE_ENGINE = sa.text(
+    "SELECT ENGINE FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
+)
+
+
+def _names(shard: Shard) -> dict[str, str]:
+    return {"database": shard.database, "name": shard.shard_table}
+
+
+def _abandon(connection: Connection) -> None:
+    """Drop the socket: closing politely would first read all that the server still sends."""
+    raw: Any = connection.connection.dbapi_connection
+    raw._force_close()  # noqa: SLF001
+    connection.invalidate()
+
+
+def _provoke(connection: Connection, shard: Shard) -> None:
+    """Let the server say itself why a table cannot be read."""
+    table = source_table(shard, is_mysql=connection.dialect.name != "sqlite")
+    connection.execute(sa.select(sa.literal_column("1")).select_from(table).limit(0))
+
+
+def _text(value: object) -> str:
+    """Information schema columns arrive as bytes from some servers."""
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,86 @@
+"""The completeness gate: a window is complete when every shard is there, whole and of one shape."""
+
+from collections.abc import Iterable, Sequence
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.errors import IncompleteError
+from etl_assets.store.files import Folder
+from etl_assets.store.manifest import (
+    TABLE_MANIFEST,
+    QueryRecord,
+    ShardManifest,
+    TableManifest,
+    csv_name,
+    manifest_name,
+)
+from etl_assets.topology import Shard
+
+_NAMED = 5
+
+
+def complete_window(folder: Folder, shards: Sequence[Shard]) -> TableManifest:
+    """The logical table's manifest, when all its shards are proven.
+
+    Raises:
+        IncompleteError: names what is missing or different.
+    """
+    manifests = [ShardManifest.read(folder, manifest_name(shard)) for shard in shards]
+    proven = [
+        manifest
+        for manifest in manifests
+        if manifest is not None and folder.size(manifest.file) == manifest.bytes
+    ]
+    if len(proven) < len(shards):
+        there = {manifest.shard for manifest in proven}
+        raise IncompleteError(
+            f"{shards[0].table}: {len(shards) - len(proven)} of {len(shards)} shards are missing",
+            wanted="every shard's file and manifest",
+            found="none of " + _some(str(shard) for shard in shards if shard not in there),
+            next_step="export with --resume",
+        )
+    _refuse_drift(proven)
+    return TableManifest.of(proven)
+
+
+def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
+    """Take back the proof of shards that are about to be exported; their CSVs stay."""
+    folder.remove(TABLE_MANIFEST)
+    for shard in shards:
+        folder.remove(manifest_name(shard))
+
+
+def is_proven(
+    folder: Folder, shard: Shard, csv_format: CsvFormat, query: QueryRecord
+) -> bool:
+    """Whether a shard's file can stay as it is: proven, of these conventions and this query."""
+    manifest = ShardManifest.read(folder, manifest_name(shard))
+    return (
+        manifest is not None
+        and manifest.csv == csv_format
+        and manifest.query == query
+        and manifest.file == csv_name(shard, csv_format)
+        and folder.size(manifest.file) == manifest.bytes
+    )
+
+
+def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
+    first = manifests[0]
+    different = [manifest for manifest in manifests if manifest.columns != first.columns]
+    if different:
+        raise IncompleteError(
+            f"{first.table}: the columns of its shards differ",
+            wanted=f"the columns of {first.shard}: {_columns(first)}",
+            found=_some(f"{manifest.shard}: {_columns(manifest)}" for manifest in different),
+            next_step="alter the shard tables alike, or choose `columns`, and export with --resume",
+        )
+
+
+def _columns(manifest: ShardManifest) -> str:
+    return ", ".join(f"{column.name} {column.type}" for column in manifest.columns)
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(names)
+    more = len(listed) - _NAMED
+    return "; ".join(listed[:_NAMED]) + (f"; and {more} more" if more > 0 else "")

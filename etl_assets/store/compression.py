@@ -1,0 +1,84 @@
+"""Streamed compression of stored files."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Literal, Protocol
+
+from etl_assets.errors import UsageError
+
+Compression = Literal["none", "gzip", "zstd"]
+
+SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+
+_GZIP_LEVEL = 6
+_ZSTD_LEVEL = 3
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Compressor(Protocol):
+    """What zlib's and zstandard's compressor objects have in common."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take bytes; give what is ready."""
+
+    def flush(self) -> bytes:
+        """Give the rest and end the stream."""
+
+
+class _Plain:
+    def compress(self, data: bytes, /) -> bytes:
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def compressor(compression: Compression) -> Compressor:
+    """A compressor for one file."""
+    match compression:
+        case "none":
+            return _Plain()
+        case "gzip":
+            # zlib writes no time into the header: the same rows give the same file.
+            return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+        case "zstd":
+            chosen: Compressor = _zstandard().ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
+            return chosen
+
+
+def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
+    """A stored file's blocks as plain CSV bytes.
+
+    Raises:
+        EOFError: the stream ends early.
+        ValueError: the bytes are not of this compression.
+    """
+    if compression == "none":
+        yield from blocks
+        return
+    if compression == "gzip":
+        stream = zlib.decompressobj(_GZIP_WINDOW)
+        failure: type[Exception] = zlib.error
+    else:
+        stream = _zstandard().ZstdDecompressor().decompressobj()
+        failure = _zstandard().ZstdError
+    try:
+        for block in blocks:
+            yield stream.decompress(block)
+    except failure as error:
+        raise ValueError(str(error)) from None
+    if not stream.eof:
+        raise EOFError(f"the {compression} stream ends early")
+
+
+def _zstandard():  # type: ignore[no-untyped-def]
+    try:
+        import zstandard  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(
+            "output.csv.compression",
+            wanted="the zstandard package",
+            found="it is not installed",
+            next_step="install etl-assets[zstd]",
+        ) from None
+    return zstandard

@@ -1,0 +1,299 @@
+"""Files that are whole or absent: a folder of a logical table's window, local or on an object store.
+
+A file is staged first and committed later. Locally it is staged under a temporary name in the
+same folder, locked while its writer lives, and committed by flush, fsync and rename; on an object
+store it is staged as an upload that is completed by the commit. Until then nothing bears the
+final name, and afterwards the file under it is whole.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+from uuid import uuid4
+
+import fsspec
+from upath import UPath
+
+from etl_assets.errors import StoreError
+
+READ_BYTES = 1 << 20
+TEMPORARY_MARK = ".part"
+
+
+class StagedFile(ABC):
+    """A file being written, not yet under its final name.
+
+    As a context manager it discards itself unless it was committed.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._done = False
+
+    @abstractmethod
+    def write(self, data: bytes) -> object:
+        """Append bytes."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Make the bytes durable and give them the final name."""
+
+    @abstractmethod
+    def _abandon(self) -> None:
+        """Leave nothing behind."""
+
+    def commit(self) -> None:
+        """Put the file under its final name."""
+        self._finish()
+        self._done = True
+
+    def discard(self) -> None:
+        """Drop what was written; nothing happens after a commit."""
+        if not self._done:
+            self._done = True
+            self._abandon()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+
+class Folder(ABC):
+    """A folder of files with final names."""
+
+    @abstractmethod
+    def stage(self, name: str) -> StagedFile:
+        """Begin a file; the folder is made where it is missing."""
+
+    @abstractmethod
+    def open(self, name: str) -> IO[bytes]:
+        """A file's stored bytes. Raises FileNotFoundError."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """A file's stored size in bytes; None where it is missing."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """All files, temporary ones left out, sorted."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file where it is there."""
+
+    @abstractmethod
+    def location(self, name: str) -> str:
+        """A file's path or URL."""
+
+    def uri(self, name: str) -> str:
+        """A file's URI."""
+        return self.location(name)
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """A file's stored bytes in blocks."""
+        with self.open(name) as file:
+            while block := file.read(READ_BYTES):
+                yield block
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file's value; None where it is missing or is not JSON."""
+        try:
+            with self.open(name) as file:
+                return json.load(file)
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a JSON file in one step."""
+        with self.stage(name) as staged:
+            staged.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+            staged.commit()
+
+
+def open_folder(directory: str, *parts: str) -> Folder:
+    """The folder below an absolute local path or an fsspec URL."""
+    if "://" not in directory:
+        return LocalFolder(Path(directory, *parts))
+    path = UPath(directory).joinpath(*parts)
+    if path.protocol in ("", "file", "local"):
+        return LocalFolder(Path(path.path))
+    return RemoteFolder(path)
+
+
+class LocalFolder(Folder):
+    """A folder of this machine's file systems."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"LocalFolder({str(self._path)!r})"
+
+    def stage(self, name: str) -> StagedFile:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            return _LocalStagedFile(self._path, name)
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
+
+    def open(self, name: str) -> IO[bytes]:
+        return (self._path / name).open("rb")
+
+    def size(self, name: str) -> int | None:
+        try:
+            return (self._path / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(entry.name for entry in self._path.iterdir() if not _is_temporary(entry))
+        except FileNotFoundError:
+            return []
+
+    def remove(self, name: str) -> None:
+        (self._path / name).unlink(missing_ok=True)
+
+    def location(self, name: str) -> str:
+        return str(self._path / name)
+
+    def uri(self, name: str) -> str:
+        return (self._path / name).as_uri()
+
+    def sweep(self) -> list[str]:
+        """Remove temporary files whose writers are dead; those of living ones are locked."""
+        swept = []
+        with contextlib.suppress(FileNotFoundError):
+            for entry in filter(_is_temporary, list(self._path.iterdir())):
+                with contextlib.suppress(OSError), entry.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    entry.unlink()
+                    swept.append(entry.name)
+        return swept
+
+
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY_MARK)
+
+
+class _LocalStagedFile(StagedFile):
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(name)
+        self._final = folder / name
+        self._temporary = folder / f".{name}.{uuid4().hex[:12]}{TEMPORARY_MARK}"
+        # Unbuffered: blocks arrive large already.
+        self._file = self._temporary.open("xb", buffering=0)
+        # The lock says that the writer lives: it goes with the process, however that ends.
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def write(self, data: bytes) -> object:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) or 0 :]
+        except OSError as error:
+            raise store_error(str(self._final), error) from error
+        return None
+
+    def _finish(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+            self._temporary.rename(self._final)
+            self._file.close()
+            folder = os.open(self._final.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise store_error(str(self._final), error) from error
+
+    def _abandon(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class RemoteFolder(Folder):
+    """A prefix of an object store, through fsspec."""
+
+    def __init__(self, path: UPath) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"RemoteFolder({str(self._path)!r})"
+
+    def stage(self, name: str) -> StagedFile:
+        try:
+            return _Upload(self._path.fs, (self._path / name).path, name)
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
+
+    def open(self, name: str) -> IO[bytes]:
+        opened: IO[bytes] = self._path.fs.open((self._path / name).path, "rb")
+        return opened
+
+    def size(self, name: str) -> int | None:
+        try:
+            return int(self._path.fs.size((self._path / name).path))
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        # Listings may be remembered by the file system; completeness must see what is there now.
+        self._path.fs.invalidate_cache()
+        try:
+            return sorted(entry.name for entry in self._path.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._path.fs.rm_file((self._path / name).path)
+
+    def location(self, name: str) -> str:
+        return str(self._path / name)
+
+
+class _Upload(StagedFile):
+    def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str, name: str) -> None:
+        super().__init__(name)
+        self._path = path
+        # autocommit=False: closing sends the last part, only commit() completes the upload.
+        self._file = filesystem.open(path, "wb", autocommit=False)
+
+    def write(self, data: bytes) -> object:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise store_error(self._path, error) from error
+
+    def _finish(self) -> None:
+        try:
+            self._file.close()
+            self._file.commit()
+        except OSError as error:
+            raise store_error(self._path, error) from error
+
+    def _abandon(self) -> None:
+        self._file.discard()
+
+
+def store_error(location: str, error: OSError) -> StoreError:
+    """The operating system's error, with the file and what to do next."""
+    return StoreError(
+        f"{location}: {error.strerror or error}",
+        next_step="see to the space and the permissions there; the file before it stays",
+    )

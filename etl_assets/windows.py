@@ -1,0 +1,93 @@
+"""Windows of time: what a partition key means to a column.
+
+Which windows there are is Dagster's own doing (`defs.partitions`); this module knows what to ask
+the server for, given a window's two instants.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+Bound: TypeAlias = str | int
+"""A literal that the server compares with the column."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open window of time.
+
+    Attributes:
+        key: the partition key.
+        start: its first instant, with a time zone.
+        end: the first instant after it, with a time zone.
+        timezone: the zone that the key is read in.
+    """
+
+    key: str
+    start: datetime
+    end: datetime
+    timezone: str
+
+    def bounds(
+        self, column_type: str, *, unit: str | None, column_timezone: str | None
+    ) -> tuple[Bound, Bound]:
+        """The lowest value inside and the lowest value beyond the window.
+
+        DATE and DATETIME are wall-clock readings in the column's zone (by default the window's
+        own), TIMESTAMP is an instant in UTC, as the session's time zone is, and an integer counts
+        seconds or milliseconds since 1970 in UTC.
+
+        Where clocks go back, both windows of the repeated hour read the same on the wall: the
+        first one becomes empty and the second one holds the rows of both. The hour that clocks
+        skip falls into the window before it.
+
+        Raises:
+            ValueError: the column's type does not tell a time, or an integer has no unit.
+        """
+        zone = ZoneInfo(column_timezone or self.timezone)
+        match column_type:
+            case "timestamp":
+                zone = ZoneInfo("UTC")
+            case "datetime":
+                pass
+            case "date":
+                return _first_date(self.start, zone), _first_date(self.end, zone)
+            case "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint":
+                if unit is None:
+                    raise ValueError("wanted `unit: s` or `unit: ms` beside an integer column")
+                return _epoch(self.start, unit), _epoch(self.end, unit)
+            case _:
+                raise ValueError(
+                    "wanted a DATE, DATETIME, TIMESTAMP or integer column, "
+                    f"found {column_type.upper()}"
+                )
+        return _reading(self.start, zone), _reading(self.end, zone)
+
+    def as_json(self) -> dict[str, str]:
+        """As it stands in a manifest: instants in UTC."""
+        return {
+            "start": utc_text(self.start),
+            "end": utc_text(self.end),
+            "timezone": self.timezone,
+        }
+
+
+def utc_text(instant: datetime) -> str:
+    """RFC 3339 in UTC, to the microsecond where there are any."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _reading(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _first_date(instant: datetime, zone: ZoneInfo) -> str:
+    """The first date that begins at the instant or after it: a date is its midnight."""
+    reading = instant.astimezone(zone)
+    date = reading.date()
+    return str(date if reading.time() == time() else date + timedelta(days=1))
+
+
+def _epoch(instant: datetime, unit: str) -> int:
+    return int(instant.timestamp()) * (1000 if unit == "ms" else 1)
