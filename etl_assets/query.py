@@ -180,11 +180,28 @@ def window_condition(
         low, high = _bounds(shard, columns, window, table)
         column = sa.column(quoted_name(table.partition.column, quote=True))
         conditions += [column >= low, column < high]
+    return _wanted(conditions, table) if conditions or table.where is not None else None
+
+
+def outside_condition(
+    shard: Shard, columns: Sequence[Column], first: Window, table: TableConfig
+) -> sa.ColumnElement[bool]:
+    """The rows that no window holds: NULL or zero in the column, or before the first window.
+
+    Raises:
+        ShardError: as `window_condition`.
+    """
+    low, _ = _bounds(shard, columns, first, table)
+    column = sa.column(quoted_name(table.partition.column or "", quote=True))
+    return _wanted([sa.or_(column.is_(None), column < low)], table)
+
+
+def _wanted(conditions: list[sa.ColumnElement[bool]], table: TableConfig) -> sa.ColumnElement[bool]:
     if table.where is not None:
         # A literal column is SQL as it stands: text() would read `:x` in it as a parameter. The
         # line break ends a comment that the user's text may end in.
-        conditions.append(sa.literal_column(f"({table.where}\n)", sa.Boolean()))
-    return sa.and_(*conditions) if conditions else None
+        conditions = [*conditions, sa.literal_column(f"({table.where}\n)", sa.Boolean())]
+    return sa.and_(*conditions)
 
 
 def _bounds(

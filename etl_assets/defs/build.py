@@ -43,7 +43,7 @@ def build_definitions(
         schedules=[export_schedule(config, table, jobs[table.name]) for table in tables],
         resources={
             "database": DatabaseResource.of(config),
-            "csv": CsvIOManager(
+            "csv": CsvIOManager.configure_at_launch(
                 directory=config.directory,
                 csv=config.model_dump(mode="json")["output"]["csv"],
                 preview=config.output.preview,

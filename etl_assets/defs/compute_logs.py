@@ -50,4 +50,4 @@ class RedirectingComputeLogManager(LocalComputeLogManager):
         ensure_file(err)
         with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, err):
             yield CapturedLogContext(log_key)
-        touch_file(self.complete_artifact_path(log_key))
+        touch_file(self.get_captured_local_path(log_key, "complete"))

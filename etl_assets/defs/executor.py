@@ -10,6 +10,7 @@ from dagster import Executor
 from etl_assets.config import ExportConfig
 from etl_assets.defs.shard_assets import HOST_TAG
 
+_MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
 PRELOAD = ["etl_assets.defs.preload"]
 
 
@@ -32,9 +33,9 @@ def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
     )
     def multiprocess(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
-        make = dg.multiprocess_executor.executor_creation_fn
-        assert make is not None
-        return make(context._replace(executor_config=_settings(context.executor_config, limits)))
+        settings = _settings(context.executor_config, limits)
+        executor: Executor = _MULTIPROCESS(context._replace(executor_config=settings))
+        return executor
 
     return multiprocess
 

@@ -33,7 +33,9 @@ class CsvIOManager(dg.ConfigurableIOManager):
     """
 
     directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
-    csv: dict[str, Any] = Field(default={}, description="The CSV conventions, as in etl_assets.yaml")
+    csv: dict[str, Any] = Field(
+        default={}, description="The CSV conventions, as in etl_assets.yaml"
+    )
     limit: int | None = Field(
         default=None,
         description="A trial: at most so many rows a shard, into <partition>.sample, "

@@ -28,9 +28,7 @@ def partitions_of(table: LogicalTable) -> dg.TimeWindowPartitionsDefinition:
     return windows_of(table.settings.partition, running=table.settings.is_snapshot)
 
 
-def windows_of(
-    partition: PartitionConfig, *, running: bool
-) -> dg.TimeWindowPartitionsDefinition:
+def windows_of(partition: PartitionConfig, *, running: bool) -> dg.TimeWindowPartitionsDefinition:
     """Dagster's own partitions for a cadence; weeks begin on Monday."""
     return dg.TimeWindowPartitionsDefinition(
         start=partition.start_time,
@@ -60,6 +58,16 @@ def window_of(table: LogicalTable, key: str) -> Window:
     if _key(partitions, window) != key:
         raise _unknown(table, key)
     return Window(key, window.start, window.end, table.settings.partition.timezone)
+
+
+def first_window(table: LogicalTable) -> Window:
+    """The first window of a logical table, whether it has ended or not."""
+    partitions = windows_of(table.settings.partition, running=False)
+    first = partitions.get_next_partition_window(partitions.start, respect_bounds=False)
+    assert first is not None
+    return Window(
+        _key(partitions, first), first.start, first.end, table.settings.partition.timezone
+    )
 
 
 def completed_between(table: LogicalTable, after: datetime, until: datetime) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetObservation, Failure, Output
+from dagster._core.events import EngineEventData
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.io_managers import CsvIOManager
@@ -38,17 +39,13 @@ def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
     wanted = config.execution.lanes
     if not isinstance(wanted, int):
         return [Lane(shard_name(shard), shard.host, (shard,)) for shard in table.shards]
-    lanes = []
+    lanes: list[Lane] = []
     for host in dict.fromkeys(shard.host for shard in table.shards):
         shards = [shard for shard in table.shards if shard.host == host]
-        for number in range(min(wanted, len(shards))):
-            lanes.append(
-                Lane(
-                    ascii_name(table.name, host, f"lane{number}"),
-                    host,
-                    tuple(shards[number::wanted]),
-                )
-            )
+        lanes += [
+            Lane(ascii_name(table.name, host, f"lane{number}"), host, tuple(shards[number::wanted]))
+            for number in range(min(wanted, len(shards)))
+        ]
     return lanes
 
 
@@ -120,7 +117,7 @@ def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[
                 dg.AssetSpec(
                     key,
                     group_name=table.name,
-                    description=f"The table `{shard.database}`.`{shard.shard_table}` on {shard.host}.",
+                    description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host}.",
                     kinds={backend, "table"},
                 ),
             )
@@ -140,7 +137,8 @@ def _export(
         try:
             staged = _stage(context, config, table, shard, window)
         except EtlAssetsError as error:
-            context.log.error(str(error))
+            # Without the traceback: the message says it all, and the step's failure follows.
+            context.log.error(str(error))  # noqa: TRY400
             failures.append(str(error))
             yield _check(name, shard, passed=False, metadata={"cause": str(error)})
             continue
@@ -235,7 +233,17 @@ class _ProgressLog:
         self._told = now
         megabytes = progress.bytes / 1e6
         of_all = f" of {progress.expected:,}" if progress.expected is not None else ""
-        self._context.log.info(
+        self._context.instance.report_engine_event(
             f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
-            f"{megabytes / (now - self._began):,.1f} MB/s"
+            f"{megabytes / (now - self._began):,.1f} MB/s",
+            self._context.run,
+            EngineEventData(
+                {
+                    PROGRESS_EVENT: shard_key(self._shard).to_user_string(),
+                    "rows": progress.rows,
+                    "bytes": progress.bytes,
+                    "expected": progress.expected,
+                }
+            ),
+            step_key=self._context.get_step_execution_context().step.key,
         )

@@ -4,7 +4,9 @@ An engine is made at its first use and never leaves its process: pickling an Eng
 and a forked child discards what it inherited without touching the parent's sockets.
 """
 
+import glob
 import os
+import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +55,13 @@ class Engines:
     def host(self, name: str) -> HostConfig:
         """The settings of a host."""
         return self._hosts[name]
+
+    def files(self, host: str) -> list[str]:
+        """The databases of an SQLite host: the names that fill `{database}`, sorted."""
+        template = str(self._home / self._hosts[host].url.removeprefix("sqlite:///"))
+        name = re.compile(re.escape(template).replace(re.escape("{database}"), "(.+)", 1))
+        paths = glob.glob(glob.escape(template).replace("{database}", "*"))  # noqa: PTH207
+        return sorted(match[1] for path in paths if (match := name.fullmatch(path)))
 
     def get(self, host: str, database: str) -> Engine:
         """The engine for a host (for SQLite: for one of its files)."""

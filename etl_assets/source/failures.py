@@ -58,18 +58,24 @@ def is_transient(error: DBAPIError) -> bool:
     return error_number(error) in TRANSIENT
 
 
+def server_text(error: DBAPIError) -> str:
+    """The server's number and text, without the statement."""
+    number = error_number(error)
+    args = error.orig.args if error.orig is not None else ()
+    text = str(args[-1]) if args else type(error).__name__
+    return f"error {number}: {text}" if number is not None else text
+
+
 def shard_error(shard: Shard, error: DBAPIError) -> ShardError:
     """The error with the shard's name, the server's number and text, and what to do next.
 
     The statement and its parameters are left out: they may hold values that a log should not.
     """
-    number = error_number(error)
-    args = error.orig.args if error.orig is not None else (str(error),)
-    text = str(args[-1]) if args else type(error).__name__
-    server = f"error {number}: {text}" if number is not None else text
     return ShardError(
-        f"{shard}: {server}",
-        next_step=_NEXT_STEPS.get(number or 0, "see the server's own log and export with --resume"),
+        f"{shard}: {server_text(error)}",
+        next_step=_NEXT_STEPS.get(
+            error_number(error) or 0, "see the server's own log and export with --resume"
+        ),
     )
 
 

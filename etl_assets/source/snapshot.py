@@ -96,6 +96,14 @@ def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
             raise
 
 
+def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]) -> int:
+    """How many rows of a shard table fulfil a condition."""
+    with open_snapshot(engines, shard) as snapshot:
+        table = source_table(shard, is_mysql=snapshot.info.server != "sqlite")
+        query = sa.select(sa.func.count()).select_from(table).where(condition)
+        return int(snapshot.connection.execute(query).scalar_one())
+
+
 def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
     dialect: Any = connection.dialect
     for statement in (*_PIN, _NO_STATEMENT_LIMIT[dialect.is_mariadb]):

@@ -1,0 +1,139 @@
+"""The commands and their options. Each command imports what it needs when it is called."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from dotenv import load_dotenv
+
+from etl_assets.errors import EtlAssetsError
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The configuration; by default $ETL_ASSETS_CONFIG, else ./etl_assets.yaml.",
+)
+_tables = click.argument("tables", nargs=-1, metavar="[TABLE]...")
+
+
+def _partitions(**options: Any) -> Callable[..., Any]:
+    return click.option(
+        "--partition",
+        "partitions",
+        multiple=True,
+        metavar="KEY...",
+        help="The exact start of a window, such as 2026-11-02; several are taken.",
+        **options,
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="etl-assets")
+def cli() -> None:
+    """Sharded MySQL tables to CSV as Dagster assets."""
+
+
+@cli.command()
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the demo lives; by default the working directory.",
+)
+def demo(directory: Path) -> int:
+    """Seed a small sharded shop in SQLite files and export it."""
+    from etl_assets.cli.demo import run_demo  # noqa: PLC0415
+
+    return run_demo(directory)
+
+
+@cli.command()
+@_tables
+@_config
+@click.option("--check", is_flag=True, help="Connect, and compare with the servers.")
+def plan(tables: tuple[str, ...], config: Path | None, *, check: bool) -> int:
+    """Show logical tables, hosts, shards and windows."""
+    from etl_assets.cli.plan import show_plan  # noqa: PLC0415
+
+    return show_plan(config, tables, check=check)
+
+
+@cli.command()
+@_config
+def discover(config: Path | None) -> int:
+    """Resolve `match:` patterns into etl_assets.lock and say what changed."""
+    from etl_assets.cli.discover import run_discover  # noqa: PLC0415
+
+    return run_discover(config)
+
+
+@cli.command()
+@_tables
+@_config
+@_partitions()
+@click.option("--from", "first", metavar="A", help="The first key of a range.")
+@click.option("--to", "last", metavar="B", help="The last key of a range; it is included.")
+@click.option("--processes", type=click.IntRange(min=1), help="Shards exported at the same time.")
+@click.option("--limit", type=click.IntRange(min=1), help="A trial: at most N rows a shard.")
+@click.option("--resume", is_flag=True, help="Keep the shards that are proven already.")
+def export(tables: tuple[str, ...], config: Path | None, **options: Any) -> int:
+    """Export windows of logical tables; without TABLE, of all that have the key."""
+    from etl_assets.cli.export import ExportOptions, run_export  # noqa: PLC0415
+
+    # A table's name begins with a letter and a key with a digit: `--partition A B` reads well.
+    keys = tuple(word for word in tables if options["partitions"] and word[:1].isdigit())
+    options["partitions"] += keys
+    names = tuple(word for word in tables if word not in keys)
+    return run_export(config, ExportOptions(tables=names, **options))
+
+
+@cli.command()
+@_tables
+@_config
+@_partitions(required=True)
+def verify(tables: tuple[str, ...], config: Path | None, partitions: tuple[str, ...]) -> int:
+    """Read every CSV again and compare it with its manifest."""
+    from etl_assets.cli.verify import run_verify  # noqa: PLC0415
+
+    return run_verify(config, tables, partitions)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@_config
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def ui(config: Path | None, options: tuple[str, ...]) -> int:
+    """Open Dagster's UI on this configuration; OPTIONS go to `dagster dev`."""
+    from etl_assets.cli.ui import run_ui  # noqa: PLC0415
+
+    return run_ui(config, options)
+
+
+def run() -> int:
+    """Run the command line and give its exit code; errors are one line on stderr."""
+    load_dotenv(Path.cwd() / ".env")
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.ClickException, EtlAssetsError, OSError) as error:
+        return _failed(error)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: click.ClickException | EtlAssetsError | OSError) -> int:
+    match error:
+        case click.ClickException():
+            print(f"etl-assets: {error.format_message()} See --help.", file=sys.stderr)
+            return 2
+        case EtlAssetsError():
+            print(f"etl-assets: {error}", file=sys.stderr)
+            return error.exit_code
+        case BrokenPipeError():
+            # Whoever read the output has left; Python would complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        case _:
+            print(f"etl-assets: {error}", file=sys.stderr)
+    return 1

@@ -1,0 +1,28 @@
+"""The console script: signals are handled before anything heavy is imported.
+
+Every step process imports this module too (it is its parent's main module), so it stays light.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def exit_at_once(number: int, frame: FrameType | None) -> None:
+    """Before anything was begun there is nothing to undo: one line, no traceback."""
+    del frame
+    os.write(2, b"\netl-assets: interrupted before anything was begun\n")
+    # No clean-up: half-imported modules must not run theirs.
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """Run the command line; exits with the codes of the manual."""
+    for number in SIGNALS:
+        signal.signal(number, exit_at_once)
+    from etl_assets.cli.app import run  # noqa: PLC0415
+
+    sys.exit(run())

@@ -1,0 +1,60 @@
+"""`etl-assets plan`: what would be exported, and with --check how it compares with the servers."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from etl_assets.cli.check import findings
+from etl_assets.cli.selection import chosen_tables
+from etl_assets.config import ExportConfig, load_config
+from etl_assets.defs.partitions import default_cron, partitions_of
+from etl_assets.topology import LogicalTable, Shard, load_topology
+
+_LISTED_SHARDS = 8
+
+
+def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) -> int:
+    """Print the plan; with `check` gives 1 where there are findings."""
+    config = load_config(config_path)
+    tables = load_topology(config)
+    chosen = chosen_tables(tables, names)
+    for table in chosen:
+        for line in _plan(config, table, whole=bool(names)):
+            print(line)
+    if not check:
+        return 0
+    found = 0
+    for finding in findings(config, tables, chosen):
+        found += 1
+        print(finding, file=sys.stderr)
+    print(f"{found} findings" if found else "checked: configuration and servers agree")
+    return 1 if found else 0
+
+
+def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator[str]:
+    settings, partition = table.settings, table.settings.partition
+    keys = partitions_of(table).get_partition_keys()
+    hosts = list(dict.fromkeys(shard.host for shard in table.shards))
+    rows = "a snapshot of all rows" if settings.is_snapshot else f"rows by {partition.column}"
+    yield f"{table.name}: {len(table.shards)} shards on {', '.join(hosts)}"
+    yield f"  every {partition.every} in {partition.timezone}: {rows}"
+    span = f"{keys[0]} to {keys[-1]} ({len(keys)})" if keys else "none has ended yet"
+    yield f"  windows: {span}"
+    cron = settings.schedule or default_cron(partition.every)
+    yield f"  schedule: {cron} in {partition.timezone}"
+    yield f"  files: {config.directory}/{table.name}"
+    for host in hosts:
+        shards = [shard for shard in table.shards if shard.host == host]
+        connections = config.hosts[host].max_connections
+        yield f"  {host}: {len(shards)} shards, at most {connections} connections"
+        yield from _listed(shards, whole=whole)
+
+
+def _listed(shards: Sequence[Shard], *, whole: bool) -> Iterator[str]:
+    names = [f"    {shard.database}.{shard.shard_table}" for shard in shards]
+    if whole or len(names) <= _LISTED_SHARDS:
+        yield from names
+        return
+    yield from names[: _LISTED_SHARDS - 2]
+    yield f"    … {len(names) - _LISTED_SHARDS + 1} more; name the table to see all"
+    yield names[-1]

@@ -1,0 +1,200 @@
+"""What a run's events say of its shards: the state behind the live display and the summary."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry
+
+from etl_assets.defs.names import shard_key
+from etl_assets.defs.shard_assets import PROGRESS_EVENT, Lane
+from etl_assets.topology import Shard
+
+_INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
+class State(Enum):
+    """Where a shard is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass
+class ShardProgress:
+    """One shard of a run."""
+
+    shard: Shard
+    state: State = State.WAITING
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    expected: int | None = None
+    cause: str = ""
+
+
+@dataclass
+class RunProgress:
+    """All shards of a run, in the configuration's order, as far as the events tell.
+
+    Attributes:
+        shards: the shards that the run exports.
+        refusal: why the logical table refused to be complete.
+        changed: the shards that the last `take` finished.
+    """
+
+    shards: dict[Shard, ShardProgress]
+    lanes: Mapping[str, Lane]
+    refusal: str = ""
+    failure: str = ""
+    changed: list[ShardProgress] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, shards: Sequence[Shard], lanes: Iterable[Lane]) -> "RunProgress":
+        """A run that is about to export these shards."""
+        return cls(
+            {shard: ShardProgress(shard) for shard in shards}, {lane.name: lane for lane in lanes}
+        )
+
+    def __post_init__(self) -> None:
+        self._by_key = {shard_key(shard): progress for shard, progress in self.shards.items()}
+
+    def count(self, state: State) -> int:
+        """How many shards are in a state."""
+        return sum(progress.state is state for progress in self.shards.values())
+
+    @property
+    def running(self) -> list[ShardProgress]:
+        """The shards being exported now."""
+        return [p for p in self.shards.values() if p.state is State.RUNNING]
+
+    @property
+    def failed(self) -> list[ShardProgress]:
+        """The shards that failed."""
+        return [p for p in self.shards.values() if p.state is State.FAILED]
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return sum(progress.rows for progress in self.shards.values())
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes so far."""
+        return sum(progress.bytes for progress in self.shards.values())
+
+    def take(self, entries: Iterable[EventLogEntry]) -> None:
+        """Follow the run's events."""
+        self.changed = []
+        for entry in entries:
+            if entry.dagster_event is not None:
+                self._event(entry.dagster_event)
+
+    def _event(self, event: DagsterEvent) -> None:
+        match event.event_type:
+            case DagsterEventType.STEP_START:
+                self._started(event.step_key or "")
+            case DagsterEventType.ASSET_MATERIALIZATION | DagsterEventType.ASSET_OBSERVATION:
+                self._written(event)
+            case DagsterEventType.ASSET_CHECK_EVALUATION:
+                self._checked(event)
+            case DagsterEventType.ENGINE_EVENT:
+                self._engine(event)
+            case DagsterEventType.STEP_FAILURE:
+                self._step_failed(event)
+            case DagsterEventType.RUN_FAILURE:
+                self.failure = event.message or ""
+
+    def _started(self, step_key: str) -> None:
+        lane = self.lanes.get(step_key)
+        waiting = [s for s in lane.shards if s in self.shards] if lane else []
+        if waiting and self.shards[waiting[0]].state is State.WAITING:
+            self.shards[waiting[0]].state = State.RUNNING
+
+    def _written(self, event: DagsterEvent) -> None:
+        data: Any = event.event_specific_data
+        record = getattr(data, "materialization", None) or data.asset_observation
+        progress = self._by_key.get(record.asset_key)
+        if progress is None:
+            return
+        progress.state = State.DONE
+        progress.rows = _number(record.metadata, "dagster/partition_row_count")
+        progress.bytes = _number(record.metadata, "bytes")
+        progress.seconds = float(record.metadata["seconds"].value)
+        self.changed.append(progress)
+        self._next_of_lane(progress.shard, event.step_key or "")
+
+    def _checked(self, event: DagsterEvent) -> None:
+        evaluation = event.asset_check_evaluation_data
+        progress = self._by_key.get(evaluation.asset_key)
+        if progress is None or evaluation.passed:
+            return
+        self._fail(progress, str(evaluation.metadata["cause"].value))
+        self._next_of_lane(progress.shard, event.step_key or "")
+
+    def _engine(self, event: DagsterEvent) -> None:
+        metadata = event.engine_event_data.metadata
+        if PROGRESS_EVENT not in metadata:
+            return
+        progress = self._by_key.get(
+            dg.AssetKey.from_user_string(str(metadata[PROGRESS_EVENT].value))
+        )
+        if progress is not None and progress.state is not State.DONE:
+            progress.state = State.RUNNING
+            progress.rows = _number(metadata, "rows")
+            progress.bytes = _number(metadata, "bytes")
+            progress.expected = _number(metadata, "expected") or None
+
+    def _step_failed(self, event: DagsterEvent) -> None:
+        cause = _cause(event)
+        if cause is None:
+            return
+        lane = self.lanes.get(event.step_key or "")
+        if lane is None:
+            self.refusal = cause
+            return
+        for shard in lane.shards:
+            progress = self.shards.get(shard)
+            if progress is not None and progress.state in (State.WAITING, State.RUNNING):
+                self._fail(progress, f"{shard}: {cause}" if str(shard) not in cause else cause)
+
+    def _fail(self, progress: ShardProgress, cause: str) -> None:
+        progress.state = State.FAILED
+        progress.cause = cause
+        self.changed.append(progress)
+
+    def _next_of_lane(self, shard: Shard, step_key: str) -> None:
+        lane = self.lanes.get(step_key)
+        rest = [
+            s
+            for s in (lane.shards if lane else ())
+            if s in self.shards and self.shards[s].state is State.WAITING
+        ]
+        if rest:
+            self.shards[rest[0]].state = State.RUNNING
+
+
+def _number(metadata: Mapping[str, Any], name: str) -> int:
+    value = metadata.get(name)
+    return int(value.value) if value is not None and value.value is not None else 0
+
+
+def _cause(event: DagsterEvent) -> str | None:
+    """The innermost reason of a step's failure, in one line; None for an interrupted step."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return "the step failed without an error"
+    if error.cls_name in _INTERRUPTED:
+        return None
+    if error.cls_name == "ChildProcessCrashException":
+        return "its process ended without a word: killed, or out of memory"
+    return " ".join(error.message.split())

@@ -1,0 +1,165 @@
+"""One run from its record to its end, whatever happens to it.
+
+The supervisor alone handles signals. It forks a worker, shows what the run's events say, and
+leaves nothing behind: no process, no claimed slot, no run that seems to be running for ever.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob
+
+from etl_assets.cli.entry import SIGNALS
+from etl_assets.cli.progress import RunProgress
+from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
+
+_POLL_SECONDS = 0.1
+_EVENTS_AT_ONCE = 1000
+_FINISHED = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
+
+
+class Interrupts:
+    """Takes over SIGINT and SIGTERM: the first one counts, later ones change nothing."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.received is None:
+            self.received = number
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 143 after SIGTERM."""
+        return 128 + (self.received or 0)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run to execute.
+
+    Attributes:
+        run: the run as it is recorded in the instance.
+        job: how worker and steps find its job.
+        log: where the worker's own output goes.
+    """
+
+    run: dg.DagsterRun
+    job: ReconstructableJob
+    log: Path
+
+
+def supervise(
+    instance: dg.DagsterInstance,
+    request: RunRequest,
+    progress: RunProgress,
+    interrupts: Interrupts,
+    show: Callable[[RunProgress], None],
+) -> dg.DagsterRunStatus:
+    """Execute a run to its end and give its final status; progress follows its events."""
+    run_id = request.run.run_id
+    follow = _Follower(instance, run_id, progress, show)
+    worker: Worker | None = None
+    try:
+        if interrupts.received is None:
+            worker = start_worker(instance.get_ref(), run_id, request.job, request.log)
+            _wait(instance, request.run, worker, interrupts, follow)
+    finally:
+        if worker is not None:
+            worker.end_session()
+        status = _close(instance, request.run, worker, interrupts)
+        follow()
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    return status
+
+
+def _wait(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    worker: Worker,
+    interrupts: Interrupts,
+    follow: "_Follower",
+) -> None:
+    """Until the worker has ended, or has been told to and its grace is over."""
+    give_up: float | None = None
+    while not worker.poll():
+        time.sleep(_POLL_SECONDS)
+        follow()
+        if give_up is None and (interrupts.received is not None or follow.canceling):
+            if not follow.canceling:
+                instance.report_run_canceling(run, "Interrupted on the command line.")
+            worker.interrupt()
+            give_up = time.monotonic() + GRACE_SECONDS
+        if give_up is not None and time.monotonic() > give_up:
+            return
+
+
+def _close(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    worker: Worker | None,
+    interrupts: Interrupts,
+) -> dg.DagsterRunStatus:
+    """See to it that the run's record says how it ended."""
+    status = _status(instance, run)
+    if status in _FINISHED:
+        return status
+    if interrupts.received is not None or status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, "Interrupted; its processes are gone.")
+    else:
+        ending = worker.ending if worker is not None else "was never started"
+        instance.report_run_failed(run, f"The run's process {ending}.")
+    return _status(instance, run)
+
+
+def _status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+    current = instance.get_run_by_id(run.run_id)
+    return current.status if current is not None else dg.DagsterRunStatus.CANCELED
+
+
+class _Follower:
+    """Reads the events that a run has written since the last call."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        run_id: str,
+        progress: RunProgress,
+        show: Callable[[RunProgress], None],
+    ) -> None:
+        self._storage = instance.event_log_storage
+        self._run_id = run_id
+        self._progress = progress
+        self._show = show
+        self._cursor: str | None = None
+        self.canceling = False
+
+    def __call__(self) -> None:
+        while True:
+            page = self._storage.get_records_for_run(
+                self._run_id, self._cursor, limit=_EVENTS_AT_ONCE
+            )
+            self._cursor = page.cursor
+            entries = [record.event_log_entry for record in page.records]
+            self.canceling = self.canceling or any(
+                entry.dagster_event is not None
+                and entry.dagster_event.event_type
+                in (dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_CANCELED)
+                for entry in entries
+            )
+            self._progress.take(entries)
+            self._show(self._progress)
+            if not page.has_more:
+                return

@@ -1,0 +1,23 @@
+"""`etl-assets ui`: Dagster's own UI and daemon on this configuration and instance."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from etl_assets.cli.instance import prepare_home
+from etl_assets.config import load_config
+
+
+def run_ui(config_path: Path | None, options: Sequence[str]) -> int:
+    """Become `dagster dev`; the configuration is checked first, so that its errors are readable."""
+    from etl_assets.topology import load_topology  # noqa: PLC0415
+
+    config = load_config(config_path)
+    load_topology(config)
+    prepare_home(config)
+    workspace = files("etl_assets") / "instance" / "workspace.yaml"
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), *options]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606

@@ -1,0 +1,109 @@
+"""The process of one run, as the command line starts it.
+
+It is forked by the supervisor into a session of its own, so that a Ctrl-C on the terminal reaches
+the supervisor alone, and so that everything the run ever starts can be ended together.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.instance.ref import InstanceRef
+
+GRACE_SECONDS = 4.0
+"""How long an interrupted run may take to stop by itself."""
+
+
+def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Path) -> "Worker":
+    """Fork a worker for a run that is recorded already; its streams go to the log file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(read_end)
+        return Worker(pid, write_end)
+    # From here on: the child, which must never return into the caller's code.
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(write_end)
+        _redirect(log)
+        threading.Thread(target=_watch, args=(read_end,), daemon=True).start()
+        code = _execute(ref, run_id, job)
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        os._exit(code)
+
+
+class Worker:
+    """A worker process as its supervisor sees it."""
+
+    def __init__(self, pid: int, lifeline: int) -> None:
+        self.pid = pid
+        self._lifeline = lifeline
+        self._status: int | None = None
+
+    def poll(self) -> bool:
+        """Whether the process has ended."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = status
+        return self._status is not None
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = os.waitstatus_to_exitcode(self._status or 0)
+        if code < 0:
+            return f"ended by signal {-code} ({signal.Signals(-code).name})"
+        return f"ended with exit code {code}"
+
+    def interrupt(self) -> None:
+        """Ask the run to stop: steps first, then the run itself."""
+        if not self.poll():
+            os.kill(self.pid, signal.SIGINT)
+
+    def end_session(self) -> None:
+        """End every process that the run has left, and let go of the worker."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        while not self.poll():
+            time.sleep(0.01)
+        with contextlib.suppress(OSError):
+            os.close(self._lifeline)
+
+
+def _redirect(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def _watch(lifeline: int) -> None:
+    """End the run when the supervisor is gone: its end of the pipe closes with it."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE_SECONDS)
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _execute(ref: InstanceRef, run_id: str, job: ReconstructableJob) -> int:
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        run = instance.get_run_by_id(run_id)
+        if run is None:
+            return 1
+        for _event in execute_run_iterator(job, run, instance):
+            pass
+    return 0

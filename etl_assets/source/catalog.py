@@ -1,0 +1,83 @@
+"""Which tables the servers have, and what their columns are."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from etl_assets.query import Column
+from etl_assets.source.engines import Engines
+
+TableName = tuple[str, str]
+"""Database and table."""
+
+_SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
+
+_COLUMNS = sa.text(
+    "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE "
+    "FROM information_schema.COLUMNS c JOIN information_schema.TABLES t "
+    "ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME "
+    "WHERE t.TABLE_TYPE = 'BASE TABLE' AND t.TABLE_SCHEMA IN :databases "
+    "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
+).bindparams(sa.bindparam("databases", expanding=True))
+
+
+def databases_of(engines: Engines, host: str) -> list[str]:
+    """The databases of a host that the account can see, the server's own left out."""
+    if engines.host(host).backend == "sqlite":
+        return engines.files(host)
+    with engines.get(host, "").connect() as connection:
+        names = connection.exec_driver_sql("SHOW DATABASES").scalars()
+        return sorted(str(name) for name in names if str(name).lower() not in _SYSTEM)
+
+
+def tables_of(
+    engines: Engines, host: str, databases: Iterable[str]
+) -> Mapping[TableName, tuple[Column, ...]]:
+    """The tables of some databases with their columns, views left out."""
+    if engines.host(host).backend == "sqlite":
+        return {
+            (database, table): columns
+            for database in databases
+            for table, columns in _sqlite_tables(engines, host, database).items()
+        }
+    found: dict[TableName, tuple[Column, ...]] = {}
+    wanted = list(databases)
+    if wanted:
+        with engines.get(host, "").connect() as connection:
+            for row in connection.execute(_COLUMNS, {"databases": wanted}):
+                database, table, name, kind = map(text_of, row)
+                found[database, table] = (*found.get((database, table), ()), Column(name, kind))
+    return found
+
+
+def matching_tables(engines: Engines, host: str, pattern: str) -> list[TableName]:
+    """The tables whose `database.table` a regular expression is found in."""
+    search = re.compile(pattern).search
+    names = tables_of(engines, host, databases_of(engines, host))
+    return [name for name in names if search(".".join(name))]
+
+
+def text_of(value: object) -> str:
+    """Names and types arrive as bytes from some servers."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _sqlite_tables(engines: Engines, host: str, database: str) -> dict[str, tuple[Column, ...]]:
+    if database not in engines.files(host):
+        return {}
+    with engines.get(host, database).connect() as connection:
+        names = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+        return {
+            name: tuple(
+                Column(row[1], row[2].lower())
+                for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({_quoted(name)})")
+            )
+            for name in list(names.scalars())
+        }
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
