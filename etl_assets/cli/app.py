@@ -125,6 +125,9 @@ def run() -> int:
 
 def _failed(error: click.ClickException | EtlAssetsError | OSError) -> int:
     match error:
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return 2
         case click.ClickException():
             print(f"etl-assets: {error.format_message()} See --help.", file=sys.stderr)
             return 2

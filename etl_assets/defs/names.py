@@ -2,12 +2,14 @@
 
 import hashlib
 import re
+from collections import Counter
 
 import dagster as dg
 
 from etl_assets.topology import LogicalTable, Shard, key_part
 
 _LONGEST_NAME = 100
+_SEPARATORS = 3
 
 
 def shard_key(shard: Shard) -> dg.AssetKey:
@@ -26,22 +28,27 @@ def source_key(shard: Shard, backend: str) -> dg.AssetKey:
 
 
 def ascii_name(*parts: str) -> str:
-    """A name of ASCII letters, digits and underscores that is unique to the parts.
+    """A name of ASCII letters, digits and underscores for an op or an output.
 
-    Plain names stay readable; where something had to be replaced (so that `a-b` and `a_b` would
-    fall together) or cut, a hash of the parts follows.
+    Any other character becomes an underscore, so names may fall together: see `shard_names`.
     """
-    plain = "__".join(re.sub(r"[^A-Za-z0-9_]", "_", part) for part in parts)
-    exact = all(re.fullmatch(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", part) for part in parts)
-    if exact and len(plain) <= _LONGEST_NAME:
-        return plain
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return f"{plain[:_LONGEST_NAME]}__{digest}"
+    return "__".join(re.sub(r"[^A-Za-z0-9_]", "_", part) for part in parts)
 
 
-def shard_name(shard: Shard) -> str:
-    """The name of a shard's op and output."""
-    return ascii_name(shard.table, shard.host, *_where(shard))
+def shard_names(table: LogicalTable) -> dict[Shard, str]:
+    """The unique names of the shards' ops and outputs, in the table's order.
+
+    A plain name stays readable. Where it would not be unique (`a-b` beside `a_b`), could be read
+    in two ways, or is long, a hash of the exact names follows.
+    """
+    plain = {shard: ascii_name(*_parts(shard)) for shard in table.shards}
+    used = Counter(plain.values())
+    return {
+        shard: name
+        if used[name] == 1 and len(name) <= _LONGEST_NAME and name.count("__") == _SEPARATORS
+        else f"{name[:_LONGEST_NAME]}__{_digest(shard)}"
+        for shard, name in plain.items()
+    }
 
 
 def job_name(table: LogicalTable) -> str:
@@ -51,3 +58,11 @@ def job_name(table: LogicalTable) -> str:
 
 def _where(shard: Shard) -> tuple[str, str]:
     return shard.database, shard.shard_table
+
+
+def _parts(shard: Shard) -> tuple[str, str, str, str]:
+    return shard.table, shard.host, *_where(shard)
+
+
+def _digest(shard: Shard) -> str:
+    return hashlib.sha256("\0".join(_parts(shard)).encode()).hexdigest()[:12]

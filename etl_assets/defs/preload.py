@@ -8,26 +8,40 @@ import contextlib
 import importlib
 
 _MODULES = (
-    "pymysql",
+    "dotenv.main",
+    "multiprocessing.popen_forkserver",
+    "multiprocessing.queues",
+    "multiprocessing.synchronize",
+    "encodings.idna",
+    "_strptime",
     "pymysql.cursors",
     "sqlalchemy.dialects.mysql.pymysql",
     "sqlalchemy.dialects.sqlite.pysqlite",
+    "upath.implementations.local",
     "dagster._core.executor.multiprocess",
+    "dagster._core.instance.factory",
     "dagster._core.launcher.default_run_launcher",
     "dagster._core.run_coordinator.queued_run_coordinator",
-    "dagster._core.storage.sqlite_storage",
+    "dagster._core.secrets.env_file",
     "dagster._core.storage.event_log",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.storage.migration.utils",
+    "dagster._core.storage.root",
     "dagster._core.storage.runs",
     "dagster._core.storage.schedules",
-    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._core.system_config.composite_descent",
+    "dagster._core.workspace.autodiscovery",
     "etl_assets.cli.entry",
     "etl_assets.defs.build",
     "etl_assets.defs.compute_logs",
 )
 
 for _module in _MODULES:
+    # Names inside Dagster may move: a step that has to import one itself is slower, not wrong.
     with contextlib.suppress(ImportError):
         importlib.import_module(_module)
 
 with contextlib.suppress(Exception):
-    importlib.import_module("etl_assets.definitions")
+    # The repository is built once here; the forked steps find it ready.
+    importlib.import_module("etl_assets.definitions").defs.get_repository_def().get_all_jobs()

@@ -1,17 +1,17 @@
 """Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster import AssetCheckResult, AssetCheckSeverity, AssetObservation, Failure, Output
+from dagster import AssetCheckResult, AssetObservation, Failure, Output
 from dagster._core.events import EngineEventData
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.defs.names import ascii_name, shard_key, shard_name, source_key
+from etl_assets.defs.names import ascii_name, shard_key, shard_names, source_key
 from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.errors import EtlAssetsError
@@ -27,23 +27,39 @@ PROGRESS_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Lane:
-    """Shard tables of one host and one logical table that one step exports one by one."""
+    """Shard tables of one host and one logical table that one step exports one by one.
+
+    Attributes:
+        name: of its op, and so of its step.
+        host: where its shards are.
+        outputs: its shards in the configuration's order, by the names of their outputs.
+    """
 
     name: str
     host: str
-    shards: tuple[Shard, ...]
+    outputs: Mapping[str, Shard]
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Its shards."""
+        return tuple(self.outputs.values())
 
 
 def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
     """A logical table's lanes, as `execution.lanes` asks for them."""
     wanted = config.execution.lanes
+    names = shard_names(table)
     if not isinstance(wanted, int):
-        return [Lane(shard_name(shard), shard.host, (shard,)) for shard in table.shards]
+        return [Lane(name, shard.host, {name: shard}) for shard, name in names.items()]
     lanes: list[Lane] = []
     for host in dict.fromkeys(shard.host for shard in table.shards):
         shards = [shard for shard in table.shards if shard.host == host]
         lanes += [
-            Lane(ascii_name(table.name, host, f"lane{number}"), host, tuple(shards[number::wanted]))
+            Lane(
+                ascii_name(table.name, host, f"lane_{number}"),
+                host,
+                {names[shard]: shard for shard in shards[number::wanted]},
+            )
             for number in range(min(wanted, len(shards)))
         ]
     return lanes
@@ -56,7 +72,7 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
     """
     partitions = partitions_of(table)
     backend = config.hosts[lane.host].backend
-    outputs = {shard_name(shard): shard for shard in lane.shards}
+    outputs = lane.outputs
     checks = {
         f"{name}__check": dg.AssetCheckSpec(
             CHECK_NAME,
@@ -98,7 +114,6 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
                 description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
                 partitions_def=partitions,
                 kinds={backend, "csv"},
-                metadata={"dagster/table_name": f"{shard.database}.{shard.shard_table}"},
             )
             for shard in lane.shards
         ],
@@ -119,6 +134,7 @@ def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[
                     group_name=table.name,
                     description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host}.",
                     kinds={backend, "table"},
+                    metadata={"dagster/table_name": f"{shard.database}.{shard.shard_table}"},
                 ),
             )
     return list(specs.values())
@@ -140,18 +156,14 @@ def _export(
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
             failures.append(str(error))
-            yield _check(name, shard, passed=False, metadata={"cause": str(error)})
+            yield from _checked(context, shard, passed=False, metadata={"cause": str(error)})
             continue
         if staged.manifest.sample is not None:
-            yield from _sample(context, staged)
+            yield _sample(context, staged)
             continue
+        rows = {"rows": staged.manifest.rows, "source_rows": staged.manifest.source_rows}
         yield Output(staged, output_name=name)
-        yield _check(
-            name,
-            shard,
-            passed=True,
-            metadata={"rows": staged.manifest.rows, "source_rows": staged.manifest.source_rows},
-        )
+        yield from _checked(context, shard, passed=True, metadata=rows)
     if failures:
         # What may heal by itself has been tried again already.
         raise Failure("\n".join(failures), allow_retries=False)
@@ -194,23 +206,24 @@ def _stage(
     )
 
 
-def _check(name: str, shard: Shard, *, passed: bool, metadata: dict[str, Any]) -> AssetCheckResult:
-    return AssetCheckResult(
-        passed=passed,
-        check_name=CHECK_NAME,
-        asset_key=shard_key(shard),
-        severity=AssetCheckSeverity.ERROR,
-        metadata=metadata,
-    )
+def _checked(
+    context: dg.OpExecutionContext, shard: Shard, *, passed: bool, metadata: dict[str, Any]
+) -> Iterator[AssetCheckResult]:
+    """The result of a shard's check, where the run asked for it."""
+    key = shard_key(shard)
+    if dg.AssetCheckKey(key, CHECK_NAME) in context.selected_asset_check_keys:
+        yield AssetCheckResult(
+            passed=passed, check_name=CHECK_NAME, asset_key=key, metadata=metadata
+        )
 
 
-def _sample(context: dg.OpExecutionContext, staged: StagedShard) -> Iterator[AssetObservation]:
+def _sample(context: dg.OpExecutionContext, staged: StagedShard) -> AssetObservation:
     """A trial is observed, not materialized: the partition must not count as complete."""
     csv: CsvIOManager = context.resources.csv
     with staged.file:
         metadata = csv.commit_shard(staged)
     manifest = staged.manifest
-    yield AssetObservation(
+    return AssetObservation(
         shard_key(manifest.shard),
         partition=manifest.partition,
         description=f"A trial of at most {manifest.sample} rows.",

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.defs.names import ascii_name, shard_key, shard_name, table_key
+from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.errors import IncompleteError
 from etl_assets.store.complete import complete_window
@@ -14,7 +14,7 @@ from etl_assets.topology import LogicalTable
 def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
     """The asset of a logical table: it writes `_manifest.json` when every shard is proven."""
 
-    inputs = {shard_name(shard): shard_key(shard) for shard in table.shards}
+    inputs = {name: shard_key(shard) for shard, name in shard_names(table).items()}
 
     @dg.op(
         name=ascii_name(table.name, "complete"),
