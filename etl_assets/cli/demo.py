@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl_assets.cli.export import ExportOptions, run_export
+from etl_assets.cli.program import program
 from etl_assets.config import CONFIG_NAME, load_config
 from etl_assets.defs.partitions import newest_complete
 from etl_assets.demo import DEMO_PARTITION, seed, write_config
@@ -24,5 +25,5 @@ def run_demo(directory: Path) -> int:
         for file in sorted((folder / "exports").rglob("*.csv")):
             print(f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes")
         option = "" if folder == Path.cwd() else f" --config {folder / CONFIG_NAME}"
-        print(f"Open the UI: etl-assets ui{option}")
+        print(f"Open the UI: {program()} ui{option}")
     return code

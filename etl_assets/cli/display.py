@@ -4,6 +4,7 @@ import time
 from typing import Protocol, Self
 
 from rich.console import Console, Group
+from rich.filesize import decimal
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
@@ -85,7 +86,7 @@ class _LiveDisplay:
         done = progress.count(State.DONE)
         failed = progress.count(State.FAILED)
         seconds = max(time.monotonic() - self._began, 1e-9)
-        facts = f"{progress.rows:,} rows  {progress.bytes / 1e6 / seconds:,.1f} MB/s"
+        facts = f"{progress.rows:,} rows  {decimal(int(progress.bytes / seconds))}/s"
         if failed:
             facts += f"  {failed} failed"
         finished = done + failed
@@ -102,16 +103,14 @@ def _sentence(progress: ShardProgress) -> str:
     match progress.state:
         case State.DONE:
             return (
-                f"{progress.shard}: {progress.rows:,} rows, {progress.bytes / 1e6:,.1f} MB "
+                f"{progress.shard}: {progress.rows:,} rows, {decimal(progress.bytes)} "
                 f"in {progress.seconds:.1f} s"
             )
         case State.FAILED:
             return f"failed: {progress.cause}"
         case State.RUNNING if progress.rows:
             of_all = f" of {progress.expected:,}" if progress.expected else ""
-            return (
-                f"{progress.shard}: {progress.rows:,}{of_all} rows, {progress.bytes / 1e6:,.1f} MB"
-            )
+            return f"{progress.shard}: {progress.rows:,}{of_all} rows, {decimal(progress.bytes)}"
         case _:
             return f"{progress.shard}: {progress.state.value}"
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
+from rich.filesize import decimal
 
 from etl_assets.cli.display import open_display
 from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home
+from etl_assets.cli.program import program
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run, sweep_dead_runs
 from etl_assets.cli.selection import chosen_tables
@@ -204,7 +206,7 @@ def _report(
     _say(
         console,
         f"{export.title}: {progress.count(State.DONE)} of {len(progress.shards)} shards, "
-        f"{progress.rows:,} rows, {progress.bytes / 1e6:,.1f} MB in {seconds:.1f} s, "
+        f"{progress.rows:,} rows, {decimal(progress.bytes)} in {seconds:.1f} s, "
         f"{folder.location('')}",
     )
 
@@ -239,7 +241,7 @@ def _command(exports: Sequence[Export], options: ExportOptions) -> str:
     keys = dict.fromkeys(export.window.key for export in exports)
     mode = ["--resume"] if options.limit is None else ["--limit", str(options.limit)]
     chosen = [word for key in keys for word in ("--partition", key)]
-    return shlex.join(["etl-assets", "export", *tables, *chosen, *mode])
+    return shlex.join([program(), "export", *tables, *chosen, *mode])
 
 
 def _say(console: Console, text: str) -> None:

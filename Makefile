@@ -1,0 +1,101 @@
+# `make` says what there is to make. Needed: Python 3.11 or newer, make and the package index.
+
+VENV ?= .venv
+# How many processes run the tests; each may start a database server of its own.
+WORKERS ?= 2
+# More options for pytest, such as PYTEST_ARGS="-k demo".
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
+RUNTIME := $(VENV)/.installed
+TEST := $(VENV)/.installed-test
+BENCH := $(VENV)/.installed-bench
+
+# Every step is a new process: without bytecode each would compile the packages again.
+unexport PYTHONDONTWRITEBYTECODE
+# Debian keeps database servers where only root looks for programs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin
+
+# A virtual environment whose Python is gone is made again, and so is what was installed in it.
+$(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench ui clean server
+
+help: ## list what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: $(RUNTIME) ## seed a small sharded shop in SQLite files and export it
+	@$(BIN)/etl-assets demo
+
+test: server $(TEST) ## run the whole test suite against a database server of its own
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+check: $(TEST) ## check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(BENCH) ## compare with other ways to export, side by side
+	@$(PYTHON) -m benchmarks
+
+ui: $(RUNTIME) ## open Dagster's UI on ./etl_assets.yaml
+	@$(BIN)/etl-assets ui
+
+clean: ## remove the virtual environment and caches; exports and run history stay
+	@test ! -f $(VENV)/pyvenv.cfg || rm -rf $(VENV)
+	@rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find etl_assets etl_assets_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The newest Python that can make virtual environments; one that is only a stand-in fails here.
+$(PYTHON):
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	      >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$($$python --version)"; \
+	    rm -f $(BIN)/python*; \
+	    $$python -m venv $(VENV) || { rm -f $(PYTHON); exit 1; }; \
+	    exit 0; \
+	  fi; \
+	done; \
+	echo 'make: wanted Python 3.11 or newer with its venv module, found none;' \
+	  'install one, on Debian: apt-get install python3 python3-venv' >&2; \
+	exit 1
+
+# An interrupted first time may have left a virtual environment without pip.
+define install
+@echo "Installing $(1) into $(VENV), once"
+@$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip
+@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '$(2)'
+@touch $@
+endef
+
+$(RUNTIME): pyproject.toml | $(PYTHON)
+	$(call install,the package,.)
+
+$(TEST): pyproject.toml | $(PYTHON)
+	$(call install,the package and what its tests need,.[test])
+	@touch $(RUNTIME)
+
+$(BENCH): pyproject.toml | $(PYTHON)
+	@test -f benchmarks/__main__.py || \
+	  { echo 'make bench: wanted the folder benchmarks, found no benchmarks in it' >&2; exit 1; }
+	$(call install,the package and what its benchmarks need,.[bench])
+
+# The tests start their own server, so its program has to be there.
+server:
+	@if command -v mariadbd >/dev/null || command -v mysqld >/dev/null \
+	    || test -n "$$ETL_ASSETS_TEST_MYSQL_URL"; then \
+	  exit 0; \
+	fi; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  echo 'Installing mariadb-server for the tests, once'; \
+	  apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y mariadb-server && exit 0; \
+	fi; \
+	echo 'make test: wanted mariadbd or mysqld on PATH, or ETL_ASSETS_TEST_MYSQL_URL set,' \
+	  'found neither; install one, on Debian as root: apt-get install mariadb-server' >&2; \
+	exit 1
