@@ -18,6 +18,8 @@ def run_ui(config_path: Path | None, options: Sequence[str]) -> int:
     load_topology(config)
     prepare_home(config)
     workspace = files("etl_assets") / "instance" / "workspace.yaml"
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), *options]
+    # `dagster dev` recommends another tool each time; the users of this one have not chosen it.
+    quiet = "ignore:Function `dev_command` is superseded"
+    command = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-w", str(workspace), *options]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606
