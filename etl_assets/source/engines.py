@@ -104,6 +104,9 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
             "charset": "utf8mb4",
             # Without decoders every value stays the server's own text, to the last digit.
             "conv": dict(encoders),
+            # It decides padding, quoting and escapes; an empty one is the same everywhere. Set
+            # before SQLAlchemy looks: under ANSI_QUOTES it would quote names in another way.
+            "sql_mode": "",
         },
     )
 

@@ -18,8 +18,6 @@ from etl_assets.source.engines import Engines
 from etl_assets.topology import Shard
 
 _PIN = (
-    # sql_mode decides padding, quoting and escapes; an empty one is the same everywhere.
-    "SET SESSION sql_mode = ''",
     "SET SESSION time_zone = '+00:00'",
     # A server may have been told to cut every result short.
     "SET SESSION sql_select_limit = 18446744073709551615",

@@ -1,0 +1,117 @@
+"""One shard table through the product's own path, into a folder of the test's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from etl_assets.config import HostConfig, TableConfig
+from etl_assets.csv_format import CsvFormat, RecordReader
+from etl_assets.shard_export import Progress, ShardTask, stage_shard
+from etl_assets.source.engines import Engines
+from etl_assets.store.files import open_folder
+from etl_assets.store.manifest import ShardManifest
+from etl_assets.topology import Shard
+from etl_assets.windows import Window
+from etl_assets_tests.servers import Server
+
+HOST = "shop-a"
+
+
+def day(key: str = "2026-11-02", timezone: str = "UTC", start: datetime | None = None) -> Window:
+    """The window of a day; its first instant is midnight in UTC unless given."""
+    first = start or datetime.fromisoformat(key).replace(tzinfo=UTC)
+    return Window(key, first, first + timedelta(days=1), timezone)
+
+
+def table_config(column: str | None = None, **settings: Any) -> TableConfig:
+    """A logical table cut by days, as etl_assets.yaml would give it."""
+    partition = {"every": "day", "start": "2026-11-01", **settings.pop("partition", {})}
+    if column is not None:
+        partition["column"] = column
+    return TableConfig.model_validate(
+        {"shards": [{"host": HOST, "tables": "a.b"}], "partition": partition, **settings}
+    )
+
+
+@dataclass
+class Export:
+    """What came of it.
+
+    Attributes:
+        names: the header's column names.
+        rows: the records, None for NULL.
+        manifest: the shard's manifest.
+        retries: what was said of further attempts.
+    """
+
+    names: list[str | None]
+    rows: list[list[str | None]]
+    manifest: ShardManifest
+    retries: list[str]
+
+    def column(self, name: str) -> list[str | None]:
+        """The values of one column."""
+        position = self.names.index(name)
+        return [row[position] for row in self.rows]
+
+
+@dataclass
+class Exporter:
+    """Exports shard tables of one server and remembers what it was told on the way."""
+
+    server: Server
+    folder: Path
+    csv: CsvFormat = field(default_factory=lambda: CsvFormat(null="NULL"))
+    progress: list[Progress] = field(default_factory=list)
+    retries: list[str] = field(default_factory=list)
+
+    def engines(self, **connect: Any) -> Engines:
+        """Engines for the server's reader."""
+        host = HostConfig.model_validate({**self.server.host_config(), "connect": connect})
+        return Engines({HOST: host}, self.folder)
+
+    def export(
+        self,
+        database: str,
+        table: str,
+        settings: TableConfig | None = None,
+        window: Window | None = None,
+        **options: Any,
+    ) -> Export:
+        """Stage, commit and read back one shard table."""
+        task = ShardTask(
+            shard=Shard("orders", HOST, database, table),
+            table=settings or table_config(),
+            window=window or day(),
+            **{
+                "csv": self.csv,
+                "limit": None,
+                "count": True,
+                "retries": 0,
+                "run_id": "run",
+                **options,
+            },
+        )
+        folder = open_folder(str(self.folder))
+        engines = self.engines()
+        try:
+            staged = stage_shard(
+                engines,
+                folder,
+                task,
+                on_progress=self.progress.append,
+                on_retry=self.retries.append,
+            )
+        finally:
+            engines.dispose()
+        staged.file.commit()
+        manifest = staged.manifest
+        reader = RecordReader(manifest.csv, len(manifest.columns))
+        names, *rows = reader.records(folder.blocks(manifest.file))
+        return Export(names, rows, manifest, self.retries)
+
+    def files(self) -> Sequence[str]:
+        """Everything in the folder, temporary files too."""
+        return sorted(path.name for path in self.folder.iterdir())

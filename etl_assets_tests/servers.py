@@ -1,0 +1,203 @@
+"""A private MariaDB or MySQL server for the tests: its own data, socket and port on loopback."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+
+URL_VARIABLE = "ETL_ASSETS_TEST_MYSQL_URL"
+PASSWORD_VARIABLE = "ETL_ASSETS_TEST_PASSWORD"
+ACCOUNT = "etl_reader"
+_START_SECONDS = 60
+
+_OPTIONS = (
+    "--bind-address=127.0.0.1",
+    "--skip-name-resolve",
+    "--max-allowed-packet=64M",
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--performance-schema=OFF",
+    # Packaged MySQL names a folder that need not exist.
+    "--secure-file-priv=",
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: an administrator's account for the tests, a reader's for the product.
+
+    The reader may only SELECT; its password is in the environment variable PASSWORD_VARIABLE.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The reader's URL, without a password."""
+        return f"mysql+pymysql://{ACCOUNT}@{self.host}:{self.port}"
+
+    def host_config(self) -> dict[str, Any]:
+        """The server as a host of etl_assets.yaml."""
+        return {"url": self.url, "password": {"env": PASSWORD_VARIABLE}}
+
+    def connect(self, **options: Any) -> "pymysql.Connection[Any]":
+        """A connection of the administrator's, in autocommit."""
+        return pymysql.connect(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            **{"charset": "utf8mb4", "autocommit": True, **options},
+        )
+
+    def execute(self, *statements: str) -> Sequence[tuple[Any, ...]]:
+        """Run statements as the administrator; gives the rows of the last one."""
+        rows: Sequence[tuple[Any, ...]] = ()
+        with self.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = cursor.fetchall()
+        return rows
+
+    @property
+    def is_mariadb(self) -> bool:
+        """Whether it is MariaDB rather than Oracle's MySQL."""
+        return "MariaDB" in str(self.execute("SELECT VERSION()")[0][0])
+
+    @contextmanager
+    def database(self, prefix: str = "shop") -> Iterator[str]:
+        """A new database with a name of its own, dropped at the end."""
+        name = f"{prefix}_{secrets.token_hex(4)}"
+        self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        try:
+            yield name
+        finally:
+            self.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[Server]:
+    """The server that URL_VARIABLE names, else a private one in a folder.
+
+    Raises:
+        RuntimeError: there is neither, with what to install.
+    """
+    given = os.environ.get(URL_VARIABLE)
+    if given:
+        url = urlsplit(given)
+        yield _with_reader(
+            Server(
+                url.hostname or "127.0.0.1",
+                url.port or 3306,
+                unquote(url.username or "root"),
+                unquote(url.password or ""),
+            )
+        )
+        return
+    with _private_server(folder) as server:
+        yield _with_reader(server)
+
+
+def _with_reader(server: Server) -> Server:
+    secret = os.environ.setdefault(PASSWORD_VARIABLE, "s3cret-" + secrets.token_hex(8))
+    server.execute(
+        f"DROP USER IF EXISTS '{ACCOUNT}'@'%'",
+        f"CREATE USER '{ACCOUNT}'@'%' IDENTIFIED BY '{secret}'",
+        f"GRANT SELECT ON *.* TO '{ACCOUNT}'@'%'",
+    )
+    return server
+
+
+@contextmanager
+def _private_server(folder: Path) -> Iterator[Server]:
+    binary = shutil.which("mariadbd") or shutil.which("mysqld")
+    if binary is None:
+        raise RuntimeError(
+            f"wanted mariadbd or mysqld on PATH, or {URL_VARIABLE} set, found neither; "
+            "install one, on Debian as root: apt-get install mariadb-server"
+        )
+    data = folder / "data"
+    _make_data(binary, data)
+    port = _free_port()
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen(
+        [
+            binary,
+            "--no-defaults",
+            *_as_root(),
+            f"--datadir={data}",
+            f"--socket={folder / 's.sock'}",
+            f"--pid-file={folder / 'server.pid'}",
+            f"--port={port}",
+            *_OPTIONS,
+            *(() if "mariadbd" in binary else ("--mysqlx=OFF",)),
+        ],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        server = Server("127.0.0.1", port, "root", "")
+        _wait_for(server, process, folder / "server.log")
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _make_data(binary: str, data: Path) -> None:
+    """A new data directory whose root account has no password."""
+    if "mariadbd" in binary:
+        command = [
+            "mariadb-install-db",
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            *_as_root(),
+            f"--datadir={data}",
+        ]
+    else:
+        command = [
+            binary, "--no-defaults", *_as_root(), "--initialize-insecure", f"--datadir={data}",
+        ]  # fmt: skip
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed: {made.stdout}{made.stderr}")
+
+
+def _as_root() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    give_up = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < give_up:
+        with suppress(pymysql.err.OperationalError):
+            server.connect().close()
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
