@@ -146,7 +146,7 @@ class ShardQuery:
         return self._restricted(query)
 
     @property
-    def count(self) -> sa.Select[tuple[int]]:
+    def count(self) -> sa.Select[Any]:
         """The number of rows that `rows` gives."""
         if self.limit is None:
             return self._restricted(sa.select(sa.func.count()).select_from(self._source))
@@ -154,7 +154,7 @@ class ShardQuery:
         return sa.select(sa.func.count()).select_from(limited.subquery())
 
     def _expression(self, column: Column) -> sa.ColumnElement[Any]:
-        clause = sa.column(quoted_name(column.name, quote=True))
+        clause: sa.ColumnClause[Any] = sa.column(quoted_name(column.name, quote=True))
         expression = EXPRESSIONS.get(column.kind) if self.is_mysql else None
         return clause if expression is None else expression(clause)
 
@@ -178,7 +178,7 @@ def window_condition(
     conditions: list[sa.ColumnElement[bool]] = []
     if table.partition.column is not None:
         low, high = _bounds(shard, columns, window, table)
-        column = sa.column(quoted_name(table.partition.column, quote=True))
+        column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column, quote=True))
         conditions += [column >= low, column < high]
     return _wanted(conditions, table) if conditions or table.where is not None else None
 
@@ -192,7 +192,7 @@ def outside_condition(
         ShardError: as `window_condition`.
     """
     low, _ = _bounds(shard, columns, first, table)
-    column = sa.column(quoted_name(table.partition.column or "", quote=True))
+    column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column or "", quote=True))
     return _wanted([sa.or_(column.is_(None), column < low)], table)
 
 
@@ -200,7 +200,8 @@ def _wanted(conditions: list[sa.ColumnElement[bool]], table: TableConfig) -> sa.
     if table.where is not None:
         # A literal column is SQL as it stands: text() would read `:x` in it as a parameter. The
         # line break ends a comment that the user's text may end in.
-        conditions = [*conditions, sa.literal_column(f"({table.where}\n)", sa.Boolean())]
+        # It has no type: a Boolean would be compared with 1, and `flags & 4` is true as well.
+        conditions = [*conditions, sa.literal_column(f"({table.where}\n)")]
     return sa.and_(*conditions)
 
 

@@ -13,7 +13,11 @@ BLOCK_ROWS = 2_000
 
 
 def extract_rows(
-    connection: Connection, query: ShardQuery, csv_format: CsvFormat, *, block_rows: int = BLOCK_ROWS
+    connection: Connection,
+    query: ShardQuery,
+    csv_format: CsvFormat,
+    *,
+    block_rows: int = BLOCK_ROWS,
 ) -> Iterator[Block]:
     """Stream the query's rows as blocks of at most `block_rows` records, without the header.
 
@@ -43,5 +47,3 @@ def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:
         return csv_format.field(value.decode() if isinstance(value, bytes) else value)
 
     return text_field
-
-

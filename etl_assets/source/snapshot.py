@@ -158,7 +158,15 @@ def _names(shard: Shard) -> dict[str, str]:
 
 def _abandon(connection: Connection) -> None:
     """Drop the socket: closing politely would first read all that the server still sends."""
+    if connection.invalidated:
+        # The driver has lost it already.
+        return
     raw: Any = connection.connection.dbapi_connection
+    result = raw._result  # noqa: SLF001
+    if result is not None:
+        # Cursor and result would each read on to the end when they are collected.
+        result.unbuffered_active = False
+        raw._result = None  # noqa: SLF001
     raw._force_close()  # noqa: SLF001
     connection.invalidate()
 

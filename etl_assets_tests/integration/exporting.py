@@ -8,8 +8,9 @@ from typing import Any
 
 from etl_assets.config import HostConfig, TableConfig
 from etl_assets.csv_format import CsvFormat, RecordReader
-from etl_assets.shard_export import Progress, ShardTask, stage_shard
+from etl_assets.shard_export import Progress, ShardTask, StagedShard, stage_shard
 from etl_assets.source.engines import Engines
+from etl_assets.store.compression import decompressed
 from etl_assets.store.files import open_folder
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.topology import Shard
@@ -81,6 +82,24 @@ class Exporter:
         **options: Any,
     ) -> Export:
         """Stage, commit and read back one shard table."""
+        staged = self.stage(database, table, settings, window, **options)
+        staged.file.commit()
+        folder = open_folder(str(self.folder))
+        manifest = staged.manifest
+        reader = RecordReader(manifest.csv, len(manifest.columns))
+        blocks = decompressed(folder.blocks(manifest.file), manifest.csv.compression)
+        names, *rows = reader.records(blocks)
+        return Export(names, rows, manifest, self.retries)
+
+    def stage(
+        self,
+        database: str,
+        table: str,
+        settings: TableConfig | None = None,
+        window: Window | None = None,
+        **options: Any,
+    ) -> StagedShard:
+        """Stage one shard table."""
         task = ShardTask(
             shard=Shard("orders", HOST, database, table),
             table=settings or table_config(),
@@ -94,23 +113,17 @@ class Exporter:
                 **options,
             },
         )
-        folder = open_folder(str(self.folder))
         engines = self.engines()
         try:
-            staged = stage_shard(
+            return stage_shard(
                 engines,
-                folder,
+                open_folder(str(self.folder)),
                 task,
                 on_progress=self.progress.append,
                 on_retry=self.retries.append,
             )
         finally:
             engines.dispose()
-        staged.file.commit()
-        manifest = staged.manifest
-        reader = RecordReader(manifest.csv, len(manifest.columns))
-        names, *rows = reader.records(folder.blocks(manifest.file))
-        return Export(names, rows, manifest, self.retries)
 
     def files(self) -> Sequence[str]:
         """Everything in the folder, temporary files too."""

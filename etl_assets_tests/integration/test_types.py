@@ -32,10 +32,8 @@ CASES = [
     Case("decimal(10,2)", "1.50", "1.50"),
     Case("float", "0.1", "0.10000000149011612"),
     Case("float", "16777216", "16777216"),
-    Case("float", "'-0'", "-0"),
     Case("float", "3.4028234663852886e38", "3.4028234663852886e38"),
     Case("double", "0.1", "0.1"),
-    Case("double", "'-0'", "-0"),
     Case("double", "1.7976931348623157e308", "1.7976931348623157e308"),
     Case("bit(1)", "b'1'", "1"),
     Case("bit(64)", "0xFFFFFFFFFFFFFFFF", "18446744073709551615"),
@@ -83,6 +81,9 @@ MARIADB_CASES = [
     Case("inet4", "'192.0.2.1'", "192.0.2.1"),
 ]
 MYSQL_CASES = [
+    # MariaDB keeps no negative zero in a table.
+    Case("float", "-0e0", "-0"),
+    Case("double", "-0e0", "-0"),
     Case("vector(2)", "TO_VECTOR('[1,2]')", "0000803F00000040"),
     Case("json", '\'{"b": 1.50, "a": [null, "x\\\\n"]}\'', '{"a": [null, "x\\n"], "b": 1.5}'),
 ]
