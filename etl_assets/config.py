@@ -6,7 +6,7 @@ database, and no password is ever a value of the configuration: it names environ
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -53,11 +53,29 @@ FIXED_OPTIONS = SECRET_OPTIONS | {
 }
 """Driver options that the product sets itself: another value would cost values or secrets."""
 
+_UNKNOWN_KEY = "unknown_key"
+
+
+def _refuse_unknown_keys(value: object, known: Iterable[str]) -> object:
+    if isinstance(value, dict):
+        for key in value.keys() - set(known):
+            raise PydanticCustomError(
+                _UNKNOWN_KEY,
+                "wanted one of {known}, found {key}",
+                {"key": str(key), "known": ", ".join(known)},
+            )
+    return value
+
 
 class Model(BaseModel):
     """A frozen part of the configuration that knows all its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, validate_default=False)
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, value: object) -> object:
+        return _refuse_unknown_keys(value, cls.model_fields)
 
 
 def _url(value: str) -> str:
@@ -75,7 +93,9 @@ def _url(value: str) -> str:
             "with `password: {env: NAME}` instead"
         )
     if refused := FIXED_OPTIONS & set(url.query):
-        raise ValueError(f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}")
+        raise ValueError(
+            f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}"
+        )
     backend = url.get_backend_name()
     if backend == "sqlite":
         return value
@@ -102,7 +122,9 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"wanted an IANA time zone such as Asia/Shanghai, found {value!r}") from None
+        raise ValueError(
+            f"wanted an IANA time zone such as Asia/Shanghai, found {value!r}"
+        ) from None
     return value
 
 
@@ -119,9 +141,7 @@ def _start(value: str) -> str:
             f"wanted a date such as 2026-11-01 or 2026-11-01 13:00, found {value!r}"
         ) from None
     if start.tzinfo is not None or start.minute or start.second or start.microsecond:
-        raise ValueError(
-            f"wanted a whole hour on the clock of `timezone`, found {value!r}"
-        )
+        raise ValueError(f"wanted a whole hour on the clock of `timezone`, found {value!r}")
     return start.isoformat(sep=" ", timespec="minutes")
 
 
@@ -186,7 +206,9 @@ class PartitionConfig(Model):
     @model_validator(mode="after")
     def _fits(self) -> "PartitionConfig":
         if self.every != "hour" and not self.start.endswith(" 00:00"):
-            raise ValueError(f"wanted a date in `start` for every {self.every}, found {self.start!r}")
+            raise ValueError(
+                f"wanted a date in `start` for every {self.every}, found {self.start!r}"
+            )
         if self.column is None and (self.unit or self.column_timezone):
             raise ValueError("wanted `column` beside `unit` and `column_timezone`, found none")
         return self
@@ -229,12 +251,7 @@ class TableConfig(Model):
 
 
 def _csv(value: object) -> object:
-    if isinstance(value, dict):
-        known = CsvFormat.__dataclass_fields__
-        for key in value:
-            if key not in known:
-                raise ValueError(f"unknown key {key!r}; wanted one of {', '.join(known)}")
-    return value
+    return _refuse_unknown_keys(value, CsvFormat.__dataclass_fields__)
 
 
 class OutputConfig(Model):
@@ -296,30 +313,22 @@ class ExportConfig(Model):
         """What no single part of the configuration can see."""
         for name in self.hosts:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name):
-                yield (
-                    ("hosts", name),
-                    f"wanted 1 to 63 letters, digits, _ and - as the host's name, found {name!r}",
-                )
+                wanted = "1 to 63 letters, digits, _ and - as the host's name"
+                yield ("hosts", name), f"wanted {wanted}, found {name!r}"
         for name, table in self.tables.items():
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_TABLES:
-                yield (
-                    ("tables", name),
-                    "wanted a letter, then letters, digits and _, other than mysql and sqlite, "
-                    f"as the logical table's name, found {name!r}",
-                )
+                wanted = "a letter, then letters, digits and _, other than mysql and sqlite"
+                yield ("tables", name), f"wanted {wanted}, found {name!r}"
             for index, pattern in enumerate(table.shards):
                 if pattern.host not in self.hosts:
-                    yield (
-                        ("tables", name, "shards", index, "host"),
-                        f"wanted one of the hosts {', '.join(self.hosts)}, found {pattern.host!r}",
-                    )
+                    location = ("tables", name, "shards", index, "host")
+                    known = ", ".join(self.hosts)
+                    yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
         for name, host in self.hosts.items():
             if host.password is not None and host.password.env not in os.environ:
-                yield (
-                    ("hosts", name, "password", "env"),
-                    f"wanted the environment variable {host.password.env} set "
-                    "(to nothing where there is no password), found it unset",
-                )
+                wanted = f"the environment variable {host.password.env} set"
+                none = "(to nothing where there is no password)"
+                yield ("hosts", name, "password", "env"), f"wanted {wanted} {none}, found it unset"
 
 
 def find_config(given: str | Path | None = None) -> Path:
@@ -345,7 +354,9 @@ def load_config(given: str | Path | None = None) -> ExportConfig:
     try:
         document, lines = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path.name}{error}" if isinstance(error, ValueError) else str(error)) from None
+        raise ConfigError(
+            f"{path.name}{error}" if isinstance(error, ValueError) else str(error)
+        ) from None
     return parse_config(document, lines, path)
 
 
@@ -355,7 +366,9 @@ def parse_config(document: object, lines: Lines, path: Path) -> ExportConfig:
         config = ExportConfig.model_validate({} if document is None else document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        location = tuple(part for part in first["loc"] if part != "function-wrap")
+        location = first["loc"]
+        if first["type"] == _UNKNOWN_KEY:
+            location = (*location, first["ctx"]["key"])
         raise _located(path, lines, location, _sentence(first)) from None
     config._path = path  # noqa: SLF001
     config._lines = lines  # noqa: SLF001
@@ -369,8 +382,8 @@ def _sentence(error: ErrorDetails) -> str:
     context: Mapping[str, Any] = error.get("ctx", {})
     found = error.get("input")
     match error["type"]:
-        case "extra_forbidden":
-            return f"unknown key {str(error['loc'][-1])!r}"
+        case type_ if type_ == _UNKNOWN_KEY:
+            return error["msg"]
         case "missing":
             return "wanted this key, found none"
         case "value_error":
@@ -379,7 +392,9 @@ def _sentence(error: ErrorDetails) -> str:
             return f"wanted {context['expected']}, found {found!r}"
         case _:
             message = error["msg"].replace("Input should be ", "").replace("Input should ", "")
-            shown = "" if isinstance(found, dict | list | tuple) else f", found {found!r}"
+            # What stands where the password's variable should be named may be the password.
+            is_hidden = isinstance(found, dict | list | tuple) or "password" in error["loc"]
+            shown = "" if is_hidden else f", found {found!r}"
             return f"wanted {message[0].lower()}{message[1:]}{shown}"
 
 

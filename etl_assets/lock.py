@@ -54,7 +54,7 @@ def read_lock(folder: Path) -> Lock:
         return Lock()
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["patterns"]
-        return Lock({_key(entry): [split for split in _names(entry)] for entry in entries})
+        return Lock({_key(entry): _names(entry) for entry in entries})
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ConfigError(
             f"{LOCK_NAME}:1",

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -17,7 +19,7 @@ from etl_assets.source.failures import is_transient, pauses, shard_error
 from etl_assets.source.snapshot import Snapshot, open_snapshot
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import QueryRecord, ShardManifest, csv_name
-from etl_assets.store.writer import Written, write_records
+from etl_assets.store.writer import write_records
 from etl_assets.topology import Shard
 from etl_assets.windows import Window
 
@@ -49,7 +51,7 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a shard is: rows and stored bytes so far, and the server's count where it is known."""
+    """How far a shard is: rows and stored bytes so far, and the server's count where known."""
 
     rows: int
     bytes: int
@@ -117,33 +119,39 @@ def _attempt(
 ) -> StagedShard:
     started_at = datetime.now(UTC)
     clock = time.monotonic()
-    with open_snapshot(engines, task.shard) as snapshot:
+    with ExitStack() as undo, open_snapshot(engines, task.shard) as snapshot:
         query = _query(task, snapshot)
         # Full counts only: a trial's rows prove nothing about the table.
         count = task.count and task.limit is None
         expected = int(snapshot.connection.execute(query.count).scalar_one()) if count else None
         file = folder.stage(csv_name(task.shard, task.csv))
-        try:
-            written = write_records(
-                file,
-                task.csv,
-                [column.name for column in query.columns],
-                extract_rows(snapshot.connection, query, task.csv),
-                lambda rows, size: on_progress(Progress(rows, size, expected)),
+        undo.callback(file.discard)
+        written = write_records(
+            file,
+            task.csv,
+            [column.name for column in query.columns],
+            extract_rows(snapshot.connection, query, task.csv),
+            lambda rows, size: on_progress(Progress(rows, size, expected)),
+        )
+        if expected is not None and written.rows != expected:
+            raise CountMismatchError(
+                f"{task.shard}",
+                wanted=f"{expected} rows, as the server counted in the same snapshot",
+                found=f"{written.rows} in the file",
+                next_step="export it again; for a table without transactions, when it rests",
             )
-            if expected is not None and written.rows != expected:
-                raise CountMismatchError(
-                    f"{task.shard}",
-                    wanted=f"{expected} rows, as the server counted in the same snapshot",
-                    found=f"{written.rows} in the file",
-                    next_step="export it again; for a table without transactions, when it rests",
-                )
-        except BaseException:
-            file.discard()
-            raise
-    seconds = time.monotonic() - clock
-    manifest = _manifest(task, snapshot, query, written, expected, started_at, seconds)
-    return StagedShard(file, manifest, written.first)
+        undo.pop_all()
+    facts = {
+        **_identity(task, started_at),
+        "rows": written.rows,
+        "bytes": written.bytes,
+        "sha256": written.sha256,
+        "source_rows": expected,
+        "columns": [{"name": c.name, "type": c.type} for c in query.columns],
+        "snapshot": snapshot.info.as_json(),
+        "seconds": round(time.monotonic() - clock, 3),
+    }
+    return StagedShard(file, ShardManifest.model_validate(facts), written.first)
 
 
 def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
@@ -156,35 +164,19 @@ def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
     )
 
 
-def _manifest(  # noqa: PLR0913
-    task: ShardTask,
-    snapshot: Snapshot,
-    query: ShardQuery,
-    written: Written,
-    expected: int | None,
-    started_at: datetime,
-    seconds: float,
-) -> ShardManifest:
-    return ShardManifest.model_validate(
-        {
-            "table": task.shard.table,
-            "partition": task.window.key,
-            "host": task.shard.host,
-            "database": task.shard.database,
-            "shard_table": task.shard.shard_table,
-            "file": csv_name(task.shard, task.csv),
-            "rows": written.rows,
-            "bytes": written.bytes,
-            "sha256": written.sha256,
-            "source_rows": expected,
-            "columns": [{"name": c.name, "type": c.type} for c in query.columns],
-            "window": None if task.table.is_snapshot else task.window.as_json(),
-            "snapshot": snapshot.info.as_json(),
-            "started_at": started_at,
-            "seconds": round(seconds, 3),
-            "run_id": task.run_id,
-            "csv": task.csv,
-            "query": query_record(task.table),
-            **({} if task.limit is None else {"sample": task.limit}),
-        }
-    )
+def _identity(task: ShardTask, started_at: datetime) -> dict[str, Any]:
+    """What a manifest says of a shard before anything was read."""
+    return {
+        "table": task.shard.table,
+        "partition": task.window.key,
+        "host": task.shard.host,
+        "database": task.shard.database,
+        "shard_table": task.shard.shard_table,
+        "file": csv_name(task.shard, task.csv),
+        "window": None if task.table.is_snapshot else task.window.as_json(),
+        "started_at": started_at,
+        "run_id": task.run_id,
+        "csv": task.csv,
+        "query": query_record(task.table),
+        **({} if task.limit is None else {"sample": task.limit}),
+    }

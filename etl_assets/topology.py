@@ -142,6 +142,10 @@ def expand(pattern: str) -> list[str]:
     Raises:
         ValueError: a brace that is left unexpanded, or more than a million names.
     """
+    if re.search(r"\$(?:->)?\{\s*\[", pattern):
+        raise ValueError(
+            f"wanted a list such as {{a,b}}, found ShardingSphere's list in {pattern!r}"
+        )
     # keep_escapes tells a brace that was escaped from one that could not be expanded.
     shell = re.sub(r"\$(?:->)?(?=\{)", "", pattern)
     try:

@@ -31,8 +31,12 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
     Raises:
         ValueError: `:LINE: problem` where the text is not YAML or a key stands twice.
     """
-    loader = _Loader(text)
     lines: Lines = {}
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ValueError(f":{line}: wanted YAML, found {error.reason}") from None
     try:
         node = loader.get_single_node()
         return (None if node is None else _value(loader, node, (), lines)), lines
@@ -63,7 +67,6 @@ def _value(loader: _Loader, node: yaml.Node, location: Location, lines: Lines) -
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [
-            _value(loader, item, (*location, index), lines)
-            for index, item in enumerate(node.value)
+            _value(loader, item, (*location, index), lines) for index, item in enumerate(node.value)
         ]
     return loader.construct_object(node)

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from etl_assets.csv_format import CsvFormat, RecordReader
-from etl_assets.defs.names import shard_key
+from etl_assets.defs.names import possible_shards
 from etl_assets.errors import UsageError
 from etl_assets.shard_export import StagedShard
 from etl_assets.store.files import Folder, open_folder
@@ -108,9 +108,9 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
     table = TableManifest.read(folder, TABLE_MANIFEST) if len(key.path) == 1 else None
     if table is not None:
         return table.shards
-    for name in folder.names():
-        manifest = ShardManifest.read(folder, name) if name.endswith(".json") else None
-        if manifest is not None and shard_key(manifest.shard) == key:
+    for shard in possible_shards(key):
+        manifest = ShardManifest.read(folder, manifest_name(shard))
+        if manifest is not None:
             return [manifest]
     raise UsageError(
         f"{key.to_user_string()} for {partition}",

@@ -17,6 +17,14 @@ def shard_key(shard: Shard) -> dg.AssetKey:
     return dg.AssetKey([shard.table, shard.host, *map(key_part, _where(shard))])
 
 
+def possible_shards(key: dg.AssetKey) -> list[Shard]:
+    """The shards that an asset key can stand for: a `%2F` in it may be a slash or itself."""
+    if len(key.path) != len(Shard.__dataclass_fields__):
+        return []
+    exact, decoded = Shard(*key.path), Shard(*(part.replace("%2F", "/") for part in key.path))
+    return list(dict.fromkeys([decoded, exact]))
+
+
 def table_key(table: LogicalTable) -> dg.AssetKey:
     """The asset key of a logical table."""
     return dg.AssetKey([table.name])

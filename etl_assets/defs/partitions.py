@@ -74,8 +74,14 @@ def completed_between(table: LogicalTable, after: datetime, until: datetime) -> 
     """The keys of the windows that ended after one instant and not after another, in order."""
     partitions = windows_of(table.settings.partition, running=False)
     keys: list[str] = []
+    # Instants are compared, not datetimes: Python compares two of one zone by what the clock on
+    # the wall says, which goes back once a year.
     window = partitions.get_prev_partition_window(until, respect_bounds=False)
-    while window is not None and window.end > after and window.start >= partitions.start:
+    while (
+        window is not None
+        and window.end.timestamp() > after.timestamp()
+        and window.start.timestamp() >= partitions.start_timestamp
+    ):
         keys.append(_key(partitions, window))
         window = partitions.get_prev_partition_window(window.start, respect_bounds=False)
     return keys[::-1]
@@ -85,7 +91,7 @@ def newest_complete(table: LogicalTable, now: datetime) -> str | None:
     """The key of the newest window that had ended at an instant."""
     partitions = windows_of(table.settings.partition, running=False)
     window = partitions.get_prev_partition_window(now, respect_bounds=False)
-    if window is None or window.start < partitions.start:
+    if window is None or window.start.timestamp() < partitions.start_timestamp:
         return None
     return _key(partitions, window)
 
@@ -100,7 +106,7 @@ def refuse_old_snapshot(table: LogicalTable, window: Window, now: datetime) -> N
         return
     following = windows_of(table.settings.partition, running=True)
     next_window = following.get_next_partition_window(window.end, respect_bounds=False)
-    if next_window is None or next_window.end > now:
+    if next_window is None or next_window.end.timestamp() > now.timestamp():
         return
     raise UsageError(
         f"{table.name}: partition {window.key}",
@@ -118,10 +124,8 @@ def _key(partitions: dg.TimeWindowPartitionsDefinition, window: dg.TimeWindow) -
 def _unknown(table: LogicalTable, key: str) -> UsageError:
     every = table.settings.partition.every
     keys: Sequence[str] = partitions_of(table).get_partition_keys()
-    if len(keys) > _NAMED_KEYS:
-        known = f"{keys[0]} to {keys[-1]}"
-    else:
-        known = ", ".join(keys) or "none yet"
+    few = ", ".join(keys) or "none yet"
+    known = f"{keys[0]} to {keys[-1]}" if len(keys) > _NAMED_KEYS else few
     return UsageError(
         f"{table.name}: partition {key!r}",
         wanted=f"the exact start of a {every} that has ended ({known})",

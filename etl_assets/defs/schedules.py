@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._utils.schedules import is_valid_cron_schedule
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.names import job_name
@@ -24,7 +25,7 @@ def export_schedule(
         ConfigError: the cron expression is not one.
     """
     partition = table.settings.partition
-    cron = table.settings.schedule or default_cron(partition.every)
+    cron = cron_of(config, table)
 
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         now = context.scheduled_execution_time
@@ -41,20 +42,31 @@ def export_schedule(
         for key in keys:
             yield dg.RunRequest(run_key=key, partition_key=key)
 
-    try:
-        return dg.ScheduleDefinition(
-            name=f"{job_name(table)}_schedule",
-            job=job,
-            cron_schedule=cron,
-            execution_timezone=partition.timezone,
-            execution_fn=tick,
-            default_status=dg.DefaultScheduleStatus.STOPPED,
-            description=f"Every completed {partition.every} of {table.name}.",
-        )
-    except dg.DagsterInvalidDefinitionError:
+    return dg.ScheduleDefinition(
+        name=f"{job_name(table)}_schedule",
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=partition.timezone,
+        execution_fn=tick,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Every completed {partition.every} of {table.name}.",
+    )
+
+
+def cron_of(config: ExportConfig, table: LogicalTable) -> str:
+    """When a logical table's schedule ticks.
+
+    Raises:
+        ConfigError: what the configuration says is not a cron expression.
+    """
+    cron = table.settings.schedule
+    if cron is None:
+        return default_cron(table.settings.partition.every)
+    if not is_valid_cron_schedule(cron):
         raise config.error(
             ("tables", table.name, "schedule"), f"wanted a cron expression, found {cron!r}"
-        ) from None
+        )
+    return cron
 
 
 def _ticks(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:

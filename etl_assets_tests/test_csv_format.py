@@ -1,0 +1,141 @@
+"""The CSV conventions: what is written, and that it is read back."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl_assets.csv_format import CsvFormat, RecordReader, Value
+from etl_assets.errors import CsvError
+
+formats = st.builds(
+    CsvFormat,
+    null=st.sampled_from(["", "NULL", "\\N", "∅", " "]),
+    delimiter=st.sampled_from([",", "\t", ";", "|", "N"]).filter(lambda char: char != "N"),
+    quoting=st.sampled_from(["minimal", "all"]),
+    binary=st.sampled_from(["hex", "base64"]),
+)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+awkward = st.sampled_from(["", "NULL", "\\N", '"', '""', ",", "\r\n", "\n", "a\rb", "\0", " ", "∅"])
+values = st.one_of(st.none(), awkward, texts)
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    """Data in blocks of a size."""
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+@given(st.data(), formats, st.integers(1, 4), st.integers(1, 50))
+def test_what_is_written_is_read_back(
+    data: st.DataObject, csv_format: CsvFormat, width: int, size: int
+) -> None:
+    record = st.lists(values, min_size=width, max_size=width)
+    records = data.draw(st.lists(record, max_size=5))
+    written = "".join(map(csv_format.record, records)).encode()
+    reader = RecordReader(csv_format, width)
+    assert list(reader.records(cut(written, size))) == records
+
+
+@given(formats, texts)
+def test_null_is_never_a_value(csv_format: CsvFormat, text: str) -> None:
+    assert csv_format.field(text) != csv_format.field(None)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (None, ""),
+        ("", '""'),
+        ("plain text", "plain text"),
+        ("a,b", '"a,b"'),
+        ('say "hi"', '"say ""hi"""'),
+        ("a\nb", '"a\nb"'),
+        ("a\rb", '"a\rb"'),
+        ("back\\slash\tand\0", "back\\slash\tand\0"),
+        ("NULL", "NULL"),
+        (b"\x00\xff", "00FF"),
+        (b"", '""'),
+        (7, "7"),
+        (0.1, "0.1"),
+    ],
+)
+def test_a_field_is_quoted_only_where_it_has_to_be(value: Value, field: str) -> None:
+    assert CsvFormat().field(value) == field
+
+
+def test_a_value_equal_to_the_null_token_is_quoted() -> None:
+    csv_format = CsvFormat(null="NULL", delimiter=";")
+    assert csv_format.record(["NULL", None, "a,b", "a;b"]) == '"NULL";NULL;a,b;"a;b"\n'
+
+
+def test_quoting_all_quotes_every_value_but_null() -> None:
+    assert CsvFormat(quoting="all").record(["a", None, "", 1]) == '"a",,"","1"\n'
+
+
+def test_base64_has_no_line_breaks() -> None:
+    field = CsvFormat(binary="base64").field(bytes(range(256)))
+    assert "\n" not in field
+    assert field.startswith("AAECAwQF")
+
+
+def test_the_header_is_quoted_by_the_same_rule() -> None:
+    assert CsvFormat().head(["id", 'a "b"', "c,d", ""]) == b'id,"a ""b""","c,d",""\n'
+    assert CsvFormat(header=False).head(["id"]) == b""
+
+
+@pytest.mark.parametrize("null", ['"', "a,b", "a\nb", "\r"])
+def test_a_null_token_that_could_not_be_read_back_is_refused(null: str) -> None:
+    with pytest.raises(ValueError, match="wanted a null token"):
+        CsvFormat(null=null)
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r", "é", "\0"])
+def test_a_delimiter_is_one_ascii_character(delimiter: str) -> None:
+    with pytest.raises(ValueError, match="wanted one ASCII character"):
+        CsvFormat(delimiter=delimiter)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a\n",
+        b"a,b,c\n",
+        b"a,b",
+        b'a,"b\n',
+        b'a,b"c\n',
+        b'a,"b"c\n',
+        b'a,"b" \n',
+        b"a,b\r\n",
+        b"a\rb,c\n",
+        b"\n",
+        b"a,b\n\n",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_what_the_conventions_do_not_allow_is_refused(data: bytes, size: int) -> None:
+    with pytest.raises(CsvError, match=r"byte \d+: wanted a whole record of 2 fields"):
+        list(RecordReader(CsvFormat(), 2).records(cut(data, size)))
+
+
+def test_bytes_that_are_not_utf_8_are_refused() -> None:
+    with pytest.raises(CsvError, match="wanted UTF-8"):
+        list(RecordReader(CsvFormat(), 2).records([b"a,\xff\n"]))
+
+
+def test_the_offset_of_a_fault_is_named() -> None:
+    with pytest.raises(CsvError, match=r"^byte 8: .* found b'e'$"):
+        list(RecordReader(CsvFormat(), 2).records([b"a,b\nc", b",d\ne\n"]))
+
+
+def test_reading_takes_linear_time_even_where_a_field_is_all_quotes() -> None:
+    record = b'"' + b'""' * 2_000_000 + b'"\n'
+    began = time.perf_counter()
+    found = list(RecordReader(CsvFormat(), 1).raw_records(cut(record, 4096)))
+    # Quadratic work would take minutes.
+    assert time.perf_counter() - began < 10
+    assert found == [record]
+
+
+def test_a_null_in_a_file_of_one_column_is_an_empty_line() -> None:
+    assert list(RecordReader(CsvFormat(), 1).records([b'\n""\na\n'])) == [[None], [""], ["a"]]

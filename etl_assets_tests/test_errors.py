@@ -1,0 +1,34 @@
+"""Errors cross process boundaries whole."""
+
+import pickle
+
+import pytest
+
+from etl_assets import errors
+
+CLASSES = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, errors.EtlAssetsError)
+]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_survives_pickling(kind: type[errors.EtlAssetsError]) -> None:
+    error = kind("s.t", wanted="a", found="b", next_step="do c")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert str(copy) == str(error) == "s.t: wanted a, found b; do c"
+    assert copy.exit_code == error.exit_code
+
+
+def test_an_error_is_one_line_whatever_it_is_about() -> None:
+    error = errors.ShardError("s.t", found="line one\nline two", next_step="see\nthe log")
+    assert str(error) == "s.t: found line one line two; see the log"
+
+
+def test_usage_and_configuration_exit_with_2() -> None:
+    assert {kind.__name__ for kind in CLASSES if kind.exit_code == 2} == {
+        "UsageError",
+        "ConfigError",
+    }

@@ -1,0 +1,200 @@
+"""Windows: which there are, what their keys are, and what they mean to a column."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl_assets.config import TableConfig
+from etl_assets.defs.partitions import (
+    completed_between,
+    first_window,
+    newest_complete,
+    partitions_of,
+    refuse_old_snapshot,
+    window_of,
+)
+from etl_assets.errors import UsageError
+from etl_assets.topology import LogicalTable, Shard
+from etl_assets.windows import Window
+
+NEW_YORK = "America/New_York"
+
+
+def logical_table(every: str = "day", start: str = "2026-11-01", **partition: Any) -> LogicalTable:
+    """A logical table with a cadence; by `created_at` unless `column=None` is given."""
+    cut = {"every": every, "start": start, "column": "created_at", **partition}
+    settings = TableConfig.model_validate(
+        {
+            "shards": [{"host": "h", "tables": "s.t"}],
+            "partition": {key: value for key, value in cut.items() if value is not None},
+        }
+    )
+    return LogicalTable("orders", (Shard("orders", "h", "s", "t"),), settings)
+
+
+def wall(window: Window, kind: str = "datetime", **options: Any) -> tuple[Any, Any]:
+    """The bounds of a window for a column type."""
+    return window.bounds(kind, **{"unit": None, "column_timezone": None, **options})
+
+
+@pytest.mark.parametrize(
+    ("every", "start", "key", "first", "last"),
+    [
+        ("hour", "2026-11-01 13:00", "2026-11-02-13:00", "2026-11-02 13", "2026-11-02 14"),
+        ("day", "2026-11-01", "2026-11-02", "2026-11-02 00", "2026-11-03 00"),
+        ("week", "2026-11-01", "2026-11-02", "2026-11-02 00", "2026-11-09 00"),
+        ("month", "2026-09-15", "2026-10-01", "2026-10-01 00", "2026-11-01 00"),
+    ],
+)
+def test_a_key_is_the_exact_start_of_its_window(
+    every: str, start: str, key: str, first: str, last: str
+) -> None:
+    table = logical_table(every, start)
+    assert wall(window_of(table, key)) == (f"{first}:00:00", f"{last}:00:00")
+
+
+@pytest.mark.parametrize(
+    ("every", "start", "first"),
+    [
+        ("hour", "2026-11-01 13:00", "2026-11-01-13:00"),
+        ("day", "2026-11-01", "2026-11-01"),
+        ("week", "2026-11-01", "2026-11-02"),
+        ("month", "2026-10-15", "2026-11-01"),
+    ],
+)
+def test_the_first_window_is_the_first_whole_one(every: str, start: str, first: str) -> None:
+    assert first_window(logical_table(every, start)).key == first
+
+
+@pytest.mark.parametrize(
+    ("every", "key"),
+    [
+        ("hour", "2026-11-02-13:30"),
+        ("hour", "2026-11-02"),
+        ("day", "2026-11-2"),
+        ("day", "2026-11-02-00:00"),
+        ("day", "2026-10-31"),
+        ("day", "2999-01-01"),
+        ("day", "yesterday"),
+        ("day", ""),
+        ("day", "../../etc"),
+        ("week", "2026-11-03"),
+        ("month", "2026-11-02"),
+    ],
+)
+def test_any_other_key_is_refused(every: str, key: str) -> None:
+    with pytest.raises(UsageError, match=rf"wanted the exact start of a {every} that has ended"):
+        window_of(logical_table(every), key)
+
+
+def test_a_day_begins_at_midnight_of_its_time_zone() -> None:
+    window = window_of(logical_table(timezone="Asia/Shanghai"), "2026-11-02")
+    assert wall(window) == ("2026-11-02 00:00:00", "2026-11-03 00:00:00")
+    assert wall(window, "timestamp") == ("2026-11-01 16:00:00", "2026-11-02 16:00:00")
+    assert wall(window, column_timezone="UTC") == ("2026-11-01 16:00:00", "2026-11-02 16:00:00")
+    assert wall(window, "date") == ("2026-11-02", "2026-11-03")
+    assert wall(window, "bigint", unit="s") == (1793548800, 1793635200)
+    assert wall(window, "int", unit="ms") == (1793548800000, 1793635200000)
+
+
+def test_days_on_which_clocks_change_are_shorter_and_longer() -> None:
+    table = logical_table(start="2026-01-01", timezone=NEW_YORK)
+    spring, autumn = window_of(table, "2026-03-08"), window_of(table, "2026-11-01")
+    assert wall(spring, "timestamp") == ("2026-03-08 05:00:00", "2026-03-09 04:00:00")
+    assert wall(autumn, "timestamp") == ("2026-11-01 04:00:00", "2026-11-02 05:00:00")
+    assert wall(autumn) == ("2026-11-01 00:00:00", "2026-11-02 00:00:00")
+
+
+def test_of_a_repeated_hour_the_first_window_is_empty_and_the_second_holds_the_rows() -> None:
+    table = logical_table("hour", "2026-11-01", timezone=NEW_YORK)
+    keys = partitions_of(table).get_partition_keys()[:4]
+    assert keys == [
+        "2026-11-01-00:00",
+        "2026-11-01-01:00",
+        "2026-11-01-01:00-0500",
+        "2026-11-01-02:00",
+    ]
+    hours = [tuple(bound[11:13] for bound in wall(window_of(table, key))) for key in keys]
+    assert hours == [("00", "01"), ("01", "01"), ("01", "02"), ("02", "03")]
+
+
+def test_the_hour_that_clocks_skip_belongs_to_the_window_before_it() -> None:
+    table = logical_table("hour", "2026-03-08", timezone=NEW_YORK)
+    assert wall(window_of(table, "2026-03-08-01:00")) == (
+        "2026-03-08 01:00:00",
+        "2026-03-08 03:00:00",
+    )
+
+
+@given(
+    st.sampled_from(["UTC", NEW_YORK, "Europe/Berlin", "Asia/Shanghai", "Asia/Kolkata"]),
+    st.sampled_from(["UTC", NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]),
+    st.sampled_from(["datetime", "timestamp", "date"]),
+    st.datetimes(datetime(2025, 1, 1), datetime(2026, 10, 1)),
+)
+def test_consecutive_hours_leave_no_gap_and_never_overlap(
+    zone: str, column_zone: str, kind: str, begin: datetime
+) -> None:
+    start = begin.replace(minute=0, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    instants = [start + timedelta(hours=hour) for hour in range(50)]
+    windows = [Window("k", a, b, zone) for a, b in pairwise(instants)]
+    bounds = [wall(window, kind, column_timezone=column_zone) for window in windows]
+    for (low, high), (next_low, _) in pairwise(bounds):
+        assert low <= high == next_low
+
+
+@pytest.mark.parametrize("kind", ["varchar", "json", "year", "decimal"])
+def test_a_column_that_tells_no_time_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match="wanted a DATE, DATETIME, TIMESTAMP or integer column"):
+        wall(window_of(logical_table(), "2026-11-02"), kind)
+
+
+def test_an_integer_needs_a_unit() -> None:
+    with pytest.raises(ValueError, match="wanted `unit: s` or `unit: ms`"):
+        wall(window_of(logical_table(), "2026-11-02"), "bigint")
+
+
+def at(text: str) -> datetime:
+    """An instant in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_completed_windows_are_those_that_ended_since() -> None:
+    table = logical_table()
+    assert completed_between(table, at("2026-11-03 00:10"), at("2026-11-05 00:10")) == [
+        "2026-11-03",
+        "2026-11-04",
+    ]
+    assert completed_between(table, at("2026-11-03 00:00"), at("2026-11-04 00:00")) == [
+        "2026-11-03"
+    ]
+    assert completed_between(table, at("2026-10-01 00:00"), at("2026-11-02 00:00")) == [
+        "2026-11-01"
+    ]
+    assert completed_between(table, at("2026-11-03 00:10"), at("2026-11-03 23:59")) == []
+
+
+def test_the_newest_complete_window_has_ended() -> None:
+    table = logical_table(column=None)
+    assert newest_complete(table, at("2026-11-03 00:00")) == "2026-11-02"
+    assert newest_complete(table, at("2026-11-02 23:59")) == "2026-11-01"
+    assert newest_complete(table, at("2026-11-01 23:59")) is None
+
+
+@pytest.mark.parametrize("now", ["2026-11-02 00:00", "2026-11-02 12:00", "2026-11-03 23:59"])
+def test_a_snapshot_may_be_of_the_running_or_the_newest_complete_window(now: str) -> None:
+    table = logical_table(column=None)
+    refuse_old_snapshot(table, window_of(table, "2026-11-02"), at(now))
+
+
+def test_an_older_snapshot_is_refused_with_the_reason() -> None:
+    table = logical_table(column=None)
+    with pytest.raises(UsageError, match="a snapshot shows the table as it is now"):
+        refuse_old_snapshot(table, window_of(table, "2026-11-02"), at("2026-11-04 00:00"))
+    windowed = logical_table()
+    refuse_old_snapshot(windowed, window_of(windowed, "2026-11-02"), at("2026-11-20 00:00"))
