@@ -30,6 +30,14 @@ def _partitions(**options: Any) -> Callable[..., Any]:
     )
 
 
+def _names_and_keys(
+    words: tuple[str, ...], partitions: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell tables from keys: a name begins with a letter, so `--partition A B` reads well."""
+    keys = tuple(word for word in words if partitions and word[:1].isdigit())
+    return tuple(word for word in words if word not in keys), partitions + keys
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="etl-assets")
 def cli() -> None:
@@ -83,10 +91,7 @@ def export(tables: tuple[str, ...], config: Path | None, **options: Any) -> int:
     """Export windows of logical tables; without TABLE, of all that have the key."""
     from etl_assets.cli.export import ExportOptions, run_export  # noqa: PLC0415
 
-    # A table's name begins with a letter and a key with a digit: `--partition A B` reads well.
-    keys = tuple(word for word in tables if options["partitions"] and word[:1].isdigit())
-    options["partitions"] += keys
-    names = tuple(word for word in tables if word not in keys)
+    names, options["partitions"] = _names_and_keys(tables, options["partitions"])
     return run_export(config, ExportOptions(tables=names, **options))
 
 
@@ -98,7 +103,7 @@ def verify(tables: tuple[str, ...], config: Path | None, partitions: tuple[str, 
     """Read every CSV again and compare it with its manifest."""
     from etl_assets.cli.verify import run_verify  # noqa: PLC0415
 
-    return run_verify(config, tables, partitions)
+    return run_verify(config, *_names_and_keys(tables, partitions))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

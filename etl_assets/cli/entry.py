@@ -25,4 +25,9 @@ def main() -> None:
         signal.signal(number, exit_at_once)
     from etl_assets.cli.app import run  # noqa: PLC0415
 
-    sys.exit(run())
+    code = run()
+    # The outcome is settled. Python takes handlers back when it ends, but not this: a late signal
+    # would otherwise kill the process and with it the exit code.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)

@@ -18,7 +18,7 @@ from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home
 from etl_assets.cli.program import program
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run, sweep_dead_runs
-from etl_assets.cli.selection import chosen_tables
+from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.csv_format import CsvFormat
@@ -29,7 +29,7 @@ from etl_assets.shard_export import query_record
 from etl_assets.store.complete import complete_window, is_proven, reset_window
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
-from etl_assets.topology import LogicalTable, Shard, load_topology
+from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
 
@@ -94,7 +94,7 @@ def _exports(config: ExportConfig, options: ExportOptions) -> Iterator[Export]:
         raise UsageError(
             "--processes", wanted="execution.executor: multiprocess", found="in_process"
         )
-    tables = chosen_tables(load_topology(config), options.tables)
+    tables = chosen_tables(load_tables(config), options.tables)
     now = datetime.now(UTC)
     found = False
     refusals: list[UsageError] = []
@@ -133,7 +133,7 @@ def _range(tables: Sequence[LogicalTable], options: ExportOptions) -> Iterator[E
                 next_step="name the tables to export",
             )
         first, last = window_of(table, options.first), window_of(table, options.last)
-        if first.start > last.start:
+        if first.start.timestamp() > last.start.timestamp():
             raise UsageError(
                 "--from and --to", wanted="--from before --to", found=f"{first.key}, {last.key}"
             )
@@ -178,6 +178,10 @@ def _export(
         status = supervise(
             instance, RunRequest(run, job, log), progress, interrupts, display.update
         )
+    # Of a step that was killed.
+    folder.sweep()
+    # Of steps that were killed; those of other living writers stay.
+    folder.sweep()
     succeeded = status is dg.DagsterRunStatus.SUCCESS
     if succeeded:
         log.unlink(missing_ok=True)

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from etl_assets.cli.check import findings
-from etl_assets.cli.selection import chosen_tables
+from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, load_config
-from etl_assets.defs.partitions import default_cron, partitions_of
-from etl_assets.topology import LogicalTable, Shard, load_topology
+from etl_assets.defs.partitions import partitions_of
+from etl_assets.defs.schedules import cron_of
+from etl_assets.topology import LogicalTable, Shard
 
 _LISTED_SHARDS = 8
 
@@ -16,7 +17,7 @@ _LISTED_SHARDS = 8
 def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) -> int:
     """Print the plan; with `check` gives 1 where there are findings."""
     config = load_config(config_path)
-    tables = load_topology(config)
+    tables = load_tables(config)
     chosen = chosen_tables(tables, names)
     for table in chosen:
         for line in _plan(config, table, whole=bool(names)):
@@ -40,7 +41,7 @@ def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator
     yield f"  every {partition.every} in {partition.timezone}: {rows}"
     span = f"{keys[0]} to {keys[-1]} ({len(keys)})" if keys else "none has ended yet"
     yield f"  windows: {span}"
-    cron = settings.schedule or default_cron(partition.every)
+    cron = cron_of(config, table)
     yield f"  schedule: {cron} in {partition.timezone}"
     yield f"  files: {config.directory}/{table.name}"
     for host in hosts:

@@ -17,6 +17,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_run_id
 
 from etl_assets.defs.names import job_name, shard_key, table_key
 from etl_assets.topology import LogicalTable, Shard
@@ -44,13 +45,16 @@ def create_run(
     definition = job.get_definition()
     chosen = frozenset([*(shard_key(shard) for shard in shards), table_key(table)])
     whole = len(shards) == len(table.shards)
+    run_id = make_new_run_id()
     run = instance.create_run_for_job(
         definition,
+        run_id=run_id,
         run_config=_run_config(processes, limit),
         tags={
             **definition.tags,
             **definition.get_tags_for_partition_key(window.key, selected_asset_keys=chosen),
-            SUPERVISOR_TAG: process_identity(os.getpid()),
+            # A run that the UI makes from this one inherits its tags, but not its supervisor.
+            SUPERVISOR_TAG: f"{run_id}/{process_identity(os.getpid())}",
         },
         asset_selection=None if whole else chosen,
         job_code_origin=job.get_python_origin(),
@@ -64,8 +68,8 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
     """Fail the runs of command lines that are gone, and free the slots that they hold."""
     unfinished = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     for run in unfinished:
-        identity = run.tags.get(SUPERVISOR_TAG)
-        if identity is None or not _is_gone(identity):
+        run_id, _, identity = run.tags.get(SUPERVISOR_TAG, "").partition("/")
+        if run_id != run.run_id or not _is_gone(identity):
             continue
         instance.report_run_failed(run, "The command line that executed this run is gone.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -2,8 +2,24 @@
 
 from collections.abc import Sequence
 
+from etl_assets.config import ExportConfig
 from etl_assets.errors import UsageError
-from etl_assets.topology import LogicalTable
+from etl_assets.topology import LogicalTable, load_topology
+
+
+def load_tables(config: ExportConfig) -> tuple[LogicalTable, ...]:
+    """All logical tables, as the code location will load them.
+
+    Raises:
+        ConfigError: a pattern or a schedule of the configuration cannot be used.
+    """
+    # Only Dagster knows its cron expressions; `verify` does without importing it.
+    from etl_assets.defs.schedules import cron_of  # noqa: PLC0415
+
+    tables = load_topology(config)
+    for table in tables:
+        cron_of(config, table)
+    return tables
 
 
 def chosen_tables(tables: Sequence[LogicalTable], names: Sequence[str]) -> list[LogicalTable]:

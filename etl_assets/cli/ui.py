@@ -7,15 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from etl_assets.cli.instance import prepare_home
+from etl_assets.cli.selection import load_tables
 from etl_assets.config import load_config
 
 
 def run_ui(config_path: Path | None, options: Sequence[str]) -> int:
     """Become `dagster dev`; the configuration is checked first, so that its errors are readable."""
-    from etl_assets.topology import load_topology  # noqa: PLC0415
-
     config = load_config(config_path)
-    load_topology(config)
+    load_tables(config)
     prepare_home(config)
     workspace = files("etl_assets") / "instance" / "workspace.yaml"
     # `dagster dev` recommends another tool each time; the users of this one have not chosen it.

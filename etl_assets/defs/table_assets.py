@@ -25,8 +25,11 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
     )
     def complete(context: dg.OpExecutionContext) -> TableManifest:
         csv: CsvIOManager = context.resources.csv
+        folder = csv.folder(table.name, context.partition_key)
+        # Of steps that were killed: nothing else stays beside the files and their manifests.
+        folder.sweep()
         try:
-            return complete_window(csv.folder(table.name, context.partition_key), table.shards)
+            return complete_window(folder, table.shards)
         except IncompleteError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 

@@ -1,0 +1,62 @@
+"""The real console script, as a user or a scheduler starts it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(sys.executable).parent / "etl-assets"
+
+_NOT_INHERITED = ("DAGSTER_HOME", "ETL_ASSETS_CONFIG", "PYTHONDONTWRITEBYTECODE")
+"""What would lead the command elsewhere, or make every process of it compile everything again."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def problems(self) -> list[str]:
+        """The lines on stderr."""
+        return self.err.splitlines()
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would lead the command elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    # On PATH, as in an activated environment: messages then call it by its name.
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, **(more or {})}
+
+
+def start(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """The command in a folder, running, in a session of its own."""
+    return subprocess.Popen(
+        [SCRIPT, *arguments],
+        cwd=folder,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def etl_assets(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    """The command in a folder, to its end."""
+    process = start(folder, *arguments, env=env)
+    try:
+        out, err = process.communicate(timeout=100)
+    finally:
+        process.kill()
+        process.wait()
+    return Done(process.returncode, out, err)

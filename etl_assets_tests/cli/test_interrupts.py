@@ -1,0 +1,186 @@
+"""However an export ends, it is the end of its run and of every process of it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from etl_assets_tests.cli.command import Done, etl_assets
+from etl_assets_tests.cli.recorded import claimed_slots, instance_of, step_pids
+from etl_assets_tests.cli.running import Running, running
+from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
+
+ENDLESS = "demo.shop_00.orders_01"
+"""A shard whose rows never come to an end."""
+
+SIBLINGS = [f"demo.{d}.{t}" for d, t in SHARDS if f"demo.{d}.{t}" != ENDLESS]
+SECONDS = 7.0
+"""How long an interrupted export may take: under five on a machine that does nothing else."""
+
+VIEW = """
+CREATE VIEW orders_01 AS
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JOIN orders_00 o
+"""
+
+EXPORT = ("export", "orders", "--partition", DAY)
+
+
+def endless_shop(folder: Path, *, verify: str = "none") -> Shop:
+    """A small shop with one shard that never ends."""
+    shop = small_shop(folder, CONFIG.replace("processes: 2", f"processes: 2, verify: {verify}"))
+    shop.run("shop_00", "DROP TABLE orders_01", VIEW)
+    return shop
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Iterator[Running]:
+    """An export in the midst of an endless shard."""
+    with running(endless_shop(tmp_path), *EXPORT) as command:
+        command.wait_for(lambda: command.is_extracting(ENDLESS))
+        yield command
+
+
+def assert_canceled(command: Running, done: Done, code: int) -> None:
+    """The run has ended as the manual says, and nothing is left of it."""
+    assert done.code == code
+    assert "Traceback" not in done.err
+    assert command.processes() == {}
+    assert command.temporary_files() == []
+    home = command.shop.folder / ".dagster_home"
+    if home.exists():
+        with instance_of(home) as instance:
+            statuses = [run.status for run in instance.get_runs()]
+            assert statuses in ([], [dg.DagsterRunStatus.CANCELED])
+            assert not any(claimed_slots(instance).values())
+
+
+# Ctrl-C and SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.05, 0.5, 1.5, 2.5])
+def test_a_signal_ends_the_export_at_any_moment_of_its_start(
+    tmp_path: Path, after: float, number: signal.Signals
+) -> None:
+    with running(endless_shop(tmp_path), *EXPORT) as command:
+        time.sleep(after)
+        command.process.send_signal(number)
+        done = command.end(SECONDS)
+        assert_canceled(command, done, 128 + number)
+        assert done.problems[-1].startswith("etl-assets: interrupted")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_windows_amid_the_rows_of_a_shard(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    shop = endless_shop(tmp_path)
+    with running(shop, *EXPORT, DAYS[2]) as command:
+        command.wait_for(lambda: command.is_extracting(ENDLESS))
+        # As a terminal does it: to the whole group.
+        os.killpg(command.process.pid, number)
+        done = command.end(SECONDS)
+        assert_canceled(command, done, 128 + number)
+    (problem,) = done.problems
+    assert problem.startswith("etl-assets: interrupted; the shards that are done stay. ")
+    assert problem.endswith(f"--partition {DAY} --partition {DAYS[2]} --resume")
+    assert shop.names(DAYS[2]) == []
+
+
+def test_a_signal_ends_the_export_while_a_server_counts(tmp_path: Path) -> None:
+    shop = endless_shop(tmp_path, verify="count")
+    with running(shop, *EXPORT) as command:
+        command.wait_for(lambda: all(f"{stem}.json" in shop.names() for stem in SIBLINGS))
+        command.process.send_signal(signal.SIGINT)
+        # SQLite counts in one call that nothing but the end of its process stops.
+        assert_canceled(command, command.end(SECONDS), 130)
+
+
+def test_further_signals_change_nothing(export: Running) -> None:
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        if export.process.poll() is None:
+            export.process.send_signal(number)
+        time.sleep(0.2)
+    assert_canceled(export, export.end(SECONDS), 130)
+
+
+def test_what_was_done_before_a_signal_stays_and_resume_goes_on(tmp_path: Path) -> None:
+    shop = endless_shop(tmp_path)
+    with running(shop, *EXPORT) as command:
+        command.wait_for(lambda: all(f"{stem}.json" in shop.names() for stem in SIBLINGS))
+        command.process.send_signal(signal.SIGINT)
+        assert_canceled(command, command.end(SECONDS), 130)
+    shop.run("shop_00", "DROP VIEW orders_01")
+    shop.fill("shop_00", "orders_01", rows_of(1))
+    done = etl_assets(tmp_path, *EXPORT, "--resume")
+    assert (done.code, done.err) == (0, "")
+    assert f"orders {DAY}: 1 of 1 shards, 2 rows" in done.out
+
+
+# SIGKILL
+
+
+def test_a_killed_supervisor_takes_its_run_along_and_the_next_start_says_so(
+    export: Running,
+) -> None:
+    export.process.kill()
+    export.process.wait()
+    until = time.monotonic() + 8
+    while export.processes() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert export.processes() == {}
+    shop = export.shop
+    done = etl_assets(shop.folder, *EXPORT, "--limit", "1")
+    assert (done.code, done.err) == (0, "")
+    with instance_of(shop.folder / ".dagster_home") as instance:
+        trial, killed = instance.get_runs()
+        assert trial.status is dg.DagsterRunStatus.SUCCESS
+        assert killed.status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+        assert not any(claimed_slots(instance).values())
+
+
+def test_a_killed_worker_fails_the_export_with_a_line_that_says_so(export: Running) -> None:
+    (worker,) = export.children()
+    os.kill(worker, signal.SIGKILL)
+    done = export.end(SECONDS)
+    assert done.code == 1
+    problem, again = done.problems
+    assert problem.startswith(
+        f"orders {DAY}: The run's process ended by signal 9 (SIGKILL).; its log is "
+    )
+    assert again.endswith("--resume")
+    assert export.processes() == {}
+    assert export.temporary_files() == []
+    with instance_of(export.shop.folder / ".dagster_home") as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        assert not any(claimed_slots(instance).values())
+
+
+def test_a_killed_step_fails_its_shard_by_name_and_its_siblings_are_written(
+    tmp_path: Path,
+) -> None:
+    shop = endless_shop(tmp_path)
+    with running(shop, *EXPORT) as command:
+        command.wait_for(lambda: command.is_extracting(ENDLESS))
+        with instance_of(tmp_path / ".dagster_home") as instance:
+            (run,) = instance.get_runs()
+            pid = step_pids(instance, run.run_id)["orders__demo__shop_00__orders_01"]
+        os.kill(pid, signal.SIGKILL)
+        done = command.end(30)
+        assert done.code == 1
+        assert [line for line in done.problems if line.startswith("failed: ")] == [
+            f"failed: {ENDLESS}: its process ended without a word: killed, or out of memory"
+        ]
+        assert command.processes() == {}
+        assert command.temporary_files() == []
+    assert shop.names() == sorted(f"{s}.{end}" for s in SIBLINGS for end in ("csv", "json"))
+    with instance_of(tmp_path / ".dagster_home") as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        assert not any(claimed_slots(instance).values())

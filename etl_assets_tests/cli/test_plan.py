@@ -1,0 +1,229 @@
+"""`etl-assets plan` and `discover`: what would be exported, and what the servers have."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl_assets_tests.cli.cluster import Cluster, orders_on
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, Shop, small_shop
+from etl_assets_tests.servers import Server
+
+DIFFERENT = "its columns differ from those of"
+STRAY = "rows in no window: created_at is NULL, zero or before 2026-11-01"
+WITH_PASSWORD = CONFIG.replace(
+    "hosts:\n",
+    "hosts:\n  shop-a: {url: mysql+pymysql://db-a.invalid, password: {env: SHOP_A_PASSWORD}}\n",
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(server: Server) -> Iterator[Cluster]:
+    """Sixteen shard tables on a server."""
+    with orders_on(server) as made:
+        yield made
+
+
+# plan
+
+
+def test_plan_shows_tables_hosts_shards_and_windows_and_creates_nothing(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    done = etl_assets(tmp_path, "plan")
+    assert (done.code, done.err) == (0, "")
+    for words in (
+        "orders: 4 shards on demo",
+        "every day in UTC: rows by created_at",
+        "windows: 2026-11-01 to ",
+        "schedule: 10 0 * * * in UTC",
+        f"files: {shop.folder / 'exports' / 'orders'}",
+        "demo: 4 shards, at most 4 connections",
+        *(f"{database}.{table}" for database, table in SHARDS),
+    ):
+        assert words in done.out
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_plan_needs_no_database(tmp_path: Path) -> None:
+    Shop(tmp_path).configure(CONFIG.replace(":///{database}", ":////nowhere/{database}"))
+    assert etl_assets(tmp_path, "plan", "orders").code == 0
+
+
+def test_the_configuration_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path / "shop")
+    path = shop.folder / "etl_assets.yaml"
+    path.rename(shop.folder / "other.yaml")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = etl_assets(
+        elsewhere, "plan", "--check", env={"ETL_ASSETS_CONFIG": str(path.parent / "other.yaml")}
+    )
+    assert (done.code, done.err) == (0, "")
+    assert f"files: {shop.folder / 'exports' / 'orders'}" in done.out
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"), [("SHOP_A_PASSWORD=x", 0), ("SHOP_A_PASSWORD=", 0), ("OTHER=x", 2)]
+)
+def test_a_dotenv_of_the_working_directory_is_read(tmp_path: Path, setting: str, code: int) -> None:
+    small_shop(tmp_path, WITH_PASSWORD)
+    (tmp_path / ".env").write_text(setting + "\n", encoding="utf-8")
+    done = etl_assets(tmp_path, "plan")
+    assert done.code == code, done.err
+
+
+# plan --check
+
+
+def findings(shop: Shop, *tables: str) -> list[str]:
+    """What `plan --check` finds; nothing where it exits with 0."""
+    done = etl_assets(shop.folder, "plan", *tables, "--check")
+    assert done.code == (1 if done.problems else 0)
+    assert "Traceback" not in done.err
+    total = f"{len(done.problems)} findings" if done.problems else "configuration and servers agree"
+    assert done.out.splitlines()[-1].endswith(total)
+    return done.problems
+
+
+def test_check_finds_nothing_where_configuration_and_files_agree(tmp_path: Path) -> None:
+    assert findings(small_shop(tmp_path)) == []
+
+
+def test_check_lists_what_is_missing_extra_different_and_in_no_window(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    shop.run("shop_00", "ALTER TABLE orders_01 ADD COLUMN gift INTEGER")
+    shop.run("shop_00", "UPDATE orders_00 SET created_at = '2026-10-31 23:59:59' WHERE id % 2")
+    shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO orders_07")
+    found = findings(shop)
+    assert found == [
+        "orders: demo.shop_01.orders_00: missing on the server",
+        "orders: demo.shop_01.orders_07: on the server, but nobody exports it",
+        f"orders: demo.shop_00.orders_01: {DIFFERENT} demo.shop_00.orders_00: gift",
+        f"orders: demo.shop_00.orders_00: 3 {STRAY}",
+    ]
+
+
+def test_check_lists_the_same_on_a_server(cluster: Cluster, tmp_path: Path) -> None:
+    shop = cluster.shop(tmp_path)
+    assert findings(shop) == []
+    (a, first), (b, _), *_, (c, last) = cluster.shards
+    assert a == b
+    change = (
+        f"INSERT INTO `{a}`.{first} (id, price) VALUES (1, 1), (2, 2)",
+        f"ALTER TABLE `{a}`.orders_01 ADD COLUMN gift INT",
+        f"RENAME TABLE `{c}`.{last} TO `{c}`.orders_77",
+    )
+    undo = (
+        f"DELETE FROM `{a}`.{first} WHERE id < 3",
+        f"ALTER TABLE `{a}`.orders_01 DROP COLUMN gift",
+        f"RENAME TABLE `{c}`.orders_77 TO `{c}`.{last}",
+    )
+    cluster.server.execute(*change)
+    try:
+        found = findings(shop)
+    finally:
+        cluster.server.execute(*undo)
+    assert found == [
+        f"orders: db.{c}.{last}: missing on the server",
+        f"orders: db.{c}.orders_77: on the server, but nobody exports it",
+        f"orders: db.{a}.orders_01: {DIFFERENT} db.{a}.{first}: gift",
+        f"orders: db.{a}.{first}: 2 {STRAY}",
+    ]
+
+
+def test_check_names_a_host_that_cannot_be_reached(cluster: Cluster, tmp_path: Path) -> None:
+    text = cluster.config().replace(f":{cluster.server.port}", ":1")
+    shop = Shop(tmp_path)
+    shop.configure(text)
+    (finding,) = findings(shop)
+    assert finding.startswith("db: error 2003: ")
+
+
+# discover
+
+
+def test_discover_resolves_patterns_that_export_then_uses(cluster: Cluster, tmp_path: Path) -> None:
+    match = rf"^{cluster.prefix}_0[01]\.orders_\d+$"
+    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
+    lock = tmp_path / "etl_assets.lock"
+    first = etl_assets(tmp_path, "discover")
+    assert (first.code, first.err) == (0, "")
+    wanted = cluster.shards[:8]
+    assert [line for line in first.out.splitlines() if " + " in line] == [
+        f"orders db: + {database}.{table}" for database, table in wanted
+    ]
+    assert first.out.splitlines()[-1] == f"wrote {lock}; commit it"
+    written = lock.read_bytes()
+
+    again = etl_assets(tmp_path, "discover")
+    assert again.code == 0
+    assert " + " not in again.out
+    assert again.out.splitlines()[-1] == f"{lock} is up to date"
+    assert lock.read_bytes() == written
+
+    done = etl_assets(tmp_path, "export", "--partition", DAY)
+    assert (done.code, done.err) == (0, "")
+    stems = [f"db.{database}.{table}.csv" for database, table in wanted]
+    assert [shard["file"] for shard in shop.manifest()["shards"]] == stems
+
+
+def test_discover_says_what_changed_and_check_what_it_would_find(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    match = rf"^{cluster.prefix}_00\."
+    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
+    assert etl_assets(tmp_path, "discover").code == 0
+    database, table = cluster.shards[0]
+    change = f"RENAME TABLE `{database}`.{table} TO `{database}`.archive"
+    undo = f"RENAME TABLE `{database}`.archive TO `{database}`.{table}"
+    cluster.server.execute(change)
+    try:
+        found = findings(shop)
+        done = etl_assets(tmp_path, "discover")
+        after = findings(shop)
+    finally:
+        cluster.server.execute(undo)
+    assert found == [
+        f"orders: db.{database}.{table}: missing on the server",
+        f"orders: db.{database}.archive: on the server, but nobody exports it",
+    ]
+    assert done.out.splitlines()[:3] == [
+        f"orders db: + {database}.archive",
+        f"orders db: - {database}.{table}",
+        f"orders db: 4 tables match {match}",
+    ]
+    assert after == []
+
+
+def test_discover_where_nothing_matches_leaves_a_configuration_that_is_refused(
+    tmp_path: Path,
+) -> None:
+    shop = small_shop(tmp_path)
+    match = "[{host: demo, match: '^nothing[.]'}]"
+    shop.configure(CONFIG.replace('[{host: demo, tables: "shop_{00..01}.orders_{00..01}"}]', match))
+    done = etl_assets(tmp_path, "discover")
+    assert done.code == 0
+    assert "0 tables match" in done.out
+    refused = etl_assets(tmp_path, "export", "orders", "--partition", DAY)
+    assert refused.code == 2
+    (problem,) = refused.problems
+    assert problem.startswith("etl-assets: etl_assets.yaml:5: ")
+    assert "found none in etl_assets.lock" in problem
+
+
+def test_discover_of_a_host_that_cannot_be_reached_keeps_the_lock(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    match = rf"^{cluster.prefix}_00\."
+    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
+    assert etl_assets(tmp_path, "discover").code == 0
+    before = (tmp_path / "etl_assets.lock").read_bytes()
+    text = (tmp_path / "etl_assets.yaml").read_text("utf-8")
+    shop.configure(text.replace(f":{cluster.server.port}", ":1"))
+    done = etl_assets(tmp_path, "discover")
+    assert done.code == 1
+    (problem,) = done.problems
+    assert problem.startswith("etl-assets: db: error 2003: ")
+    assert (tmp_path / "etl_assets.lock").read_bytes() == before

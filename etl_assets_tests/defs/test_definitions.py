@@ -1,0 +1,207 @@
+"""What Dagster is told: keys, groups, jobs, schedules, checks, pools and lanes."""
+
+import json
+import re
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.repository_definition import RepositoryDefinition
+
+from etl_assets_tests.defs.location import CONFIG, load, shown
+
+ODD_NAMES = [
+    "sp ace",
+    "sla/sh",
+    "back`tick",
+    "汉字表",
+    "..",
+    "a-b",
+    "a_b",
+    "a.b",
+    "%",
+    "'\"",
+    "x" * 64,
+]
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_A_PASSWORD", "opened")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> RepositoryDefinition:
+    """The code location of CONFIG."""
+    return load(tmp_path).get_repository_def()
+
+
+# Assets
+
+
+def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    found = {
+        key.to_user_string(): (
+            node.group_name,
+            "asset" if node.is_materializable else "external",
+            sorted(node.kinds),
+            [parent.to_user_string() for parent in sorted(node.parent_keys)],
+            [check.name for check in node.check_keys],
+        )
+        for key in graph.get_all_asset_keys()
+        for node in [graph.get(key)]
+    }
+    shards = [f"shop-a/shop_0{d}/orders_0{t}" for d in range(2) for t in range(2)]
+    check = ["rows_match_source"]
+    assert found == {
+        **{f"mysql/{s}": ("orders", "external", ["mysql", "table"], [], []) for s in shards},
+        **{
+            f"orders/{s}": ("orders", "asset", ["csv", "mysql"], [f"mysql/{s}"], check)
+            for s in shards
+        },
+        "sqlite/demo/shop_02/orders_00": ("orders", "external", ["sqlite", "table"], [], []),
+        "orders/demo/shop_02/orders_00": (
+            "orders",
+            "asset",
+            ["csv", "sqlite"],
+            ["sqlite/demo/shop_02/orders_00"],
+            check,
+        ),
+        "orders": (
+            "orders",
+            "asset",
+            ["csv"],
+            ["orders/demo/shop_02/orders_00", *(f"orders/{s}" for s in shards)],
+            [],
+        ),
+        "mysql/shop-a/shop_00/users": ("users", "external", ["mysql", "table"], [], []),
+        "users/shop-a/shop_00/users": (
+            "users",
+            "asset",
+            ["csv", "mysql"],
+            ["mysql/shop-a/shop_00/users"],
+            check,
+        ),
+        "users": ("users", "asset", ["csv"], ["users/shop-a/shop_00/users"], []),
+    }
+
+
+def test_every_shard_is_partitioned_by_the_cadence_of_its_table(
+    repository: RepositoryDefinition,
+) -> None:
+    graph = repository.asset_graph
+    for key in graph.materializable_asset_keys:
+        partitions = graph.get(key).partitions_def
+        assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+        is_order = key.path[0] == "orders"
+        assert partitions.cron_schedule == ("0 * * * *" if is_order else "0 0 * * *")
+        assert partitions.timezone == ("Asia/Shanghai" if is_order else "UTC")
+        # A snapshot may be taken under the name of the running window.
+        assert partitions.end_offset == (0 if is_order else 1)
+
+
+def test_jobs_and_schedules_are_one_for_each_table_and_stopped(
+    repository: RepositoryDefinition,
+) -> None:
+    assert sorted(repository.job_names) == ["__ASSET_JOB", "export_orders", "export_users"]
+    assert {
+        schedule.name: (
+            schedule.job_name,
+            schedule.cron_schedule,
+            schedule.execution_timezone,
+            schedule.default_status.value,
+        )
+        for schedule in repository.schedule_defs
+    } == {
+        "export_orders_schedule": ("export_orders", "30 * * * *", "Asia/Shanghai", "STOPPED"),
+        "export_users_schedule": ("export_users", "10 0 * * *", "UTC", "STOPPED"),
+    }
+    keys = repository.get_job("export_orders").asset_layer.selected_asset_keys
+    assert {key.path[0] for key in keys} == {"orders"}
+    assert len(keys) == 6
+
+
+def test_ops_carry_the_pool_and_the_tag_of_their_host(repository: RepositoryDefinition) -> None:
+    found = {
+        node.name: (node.definition.pool, dict(node.definition.tags))
+        for node in repository.get_job("__ASSET_JOB").graph.nodes
+        if isinstance(node.definition, dg.OpDefinition)
+    }
+    shop_a = ("shop-a", {"etl_assets/host": "shop-a"})
+    assert found == {
+        "orders__shop_a__shop_00__orders_00": shop_a,
+        "orders__shop_a__shop_00__orders_01": shop_a,
+        "orders__shop_a__shop_01__orders_00": shop_a,
+        "orders__shop_a__shop_01__orders_01": shop_a,
+        "orders__demo__shop_02__orders_00": ("demo", {"etl_assets/host": "demo"}),
+        "users__shop_a__shop_00__users": shop_a,
+        "orders__complete": (None, {}),
+        "users__complete": (None, {}),
+    }
+
+
+def test_a_logical_table_runs_after_all_of_its_shards(repository: RepositoryDefinition) -> None:
+    structure = repository.get_job("export_orders").graph.dependency_structure
+    inputs = structure.input_to_upstream_outputs_for_node("orders__complete")
+    before = {output.node_name for outputs in inputs.values() for output in outputs}
+    assert len(before) == 5
+    assert "orders__demo__shop_02__orders_00" in before
+
+
+@pytest.mark.parametrize("host", ["shop-a", "demo"])
+def test_odd_names_load_and_stay_apart(tmp_path: Path, host: str) -> None:
+    patterns = "\n".join(
+        f"      - {{host: {host}, tables: {json.dumps('shop.' + name, ensure_ascii=False)}}}"
+        for name in ODD_NAMES
+    )
+    text = re.sub(
+        r"(  orders:\n    shards:\n)(?:      - .*\n)+", lambda m: m[1] + patterns + "\n", CONFIG
+    )
+    repository = load(tmp_path, text).get_repository_def()
+    graph = repository.asset_graph
+    backend = "mysql" if host == "shop-a" else "sqlite"
+    for name in ODD_NAMES:
+        part = name.replace("/", "%2F")
+        key = dg.AssetKey(["orders", host, "shop", part])
+        assert graph.get(key).parent_keys == {dg.AssetKey([backend, host, "shop", part])}
+        # What the UI sends is the key as text: it has to come back as the same key.
+        assert dg.AssetKey.from_user_string(key.to_user_string()) == key
+    nodes = [node.name for node in repository.get_job("export_orders").graph.nodes]
+    assert len(set(nodes)) == len(nodes) == len(ODD_NAMES) + 1
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in nodes)
+    # In JSON as it goes to the UI.
+    assert all(json.dumps(name)[1:-1] in shown(repository) for name in ("..", "a-b"))
+
+
+# Lanes
+
+
+def lanes(repository: RepositoryDefinition) -> dict[str, list[dg.AssetKey]]:
+    """The shards of orders by the op that exports them."""
+    found: dict[str, list[dg.AssetKey]] = {}
+    for key, definition in repository.assets_defs_by_key.items():
+        if key.path[0] == "orders" and len(key.path) > 1:
+            found.setdefault(definition.node_def.name, []).append(key)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sizes"),
+    [("per_shard", [1] * 5), ("1", [1, 4]), ("3", [1, 1, 1, 2]), ("9", [1] * 5)],
+)
+def test_a_number_of_lanes_gathers_the_shards_of_one_host(
+    tmp_path: Path, wanted: str, sizes: list[int], repository: RepositoryDefinition
+) -> None:
+    in_lanes = load(
+        tmp_path, CONFIG.replace("processes: 3", f"lanes: {wanted}")
+    ).get_repository_def()
+    gathered = lanes(in_lanes)
+    assert sorted(len(keys) for keys in gathered.values()) == sizes
+    for name, keys in gathered.items():
+        (host,) = {key.path[1] for key in keys}
+        definition = in_lanes.get_job("export_orders").graph.node_named(name).definition
+        assert isinstance(definition, dg.OpDefinition)
+        assert definition.pool == host
+    before = repository.asset_graph.get_all_asset_keys()
+    assert in_lanes.asset_graph.get_all_asset_keys() == before

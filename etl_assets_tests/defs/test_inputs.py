@@ -1,0 +1,164 @@
+"""What a downstream asset gets: pandas frames that lost nothing."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from etl_assets.errors import UsageError
+from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, small_shop
+from etl_assets_tests.defs.running import failures, location, shard
+
+ORDERS = dg.AssetKey(["orders"])
+DAILY = dg.DailyPartitionsDefinition(start_date=DAYS[0])
+
+
+class Reader:
+    """A user's asset that keeps the frame it was given."""
+
+    def __init__(self, key: dg.AssetKey, mapping: dg.PartitionMapping | None = None) -> None:
+        self.frames: list[pd.DataFrame] = []
+
+        @dg.asset(
+            key="reader",
+            ins={"frame": dg.AssetIn(key=key, partition_mapping=mapping)},
+            partitions_def=DAILY,
+        )
+        def reader(frame: pd.DataFrame) -> None:
+            self.frames.append(frame)
+
+        self.asset = reader
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The frame of the only run."""
+        (frame,) = self.frames
+        return frame
+
+
+def read(
+    folder: Path, key: dg.AssetKey, config: str = CONFIG, days: tuple[str, ...] = (DAY,), **of: Any
+) -> pd.DataFrame:
+    """Export the days of a small shop and load an asset of them downstream."""
+    reader = Reader(key, **of)
+    with location(small_shop(folder, config), reader.asset) as made:
+        for day in days:
+            assert made.export(day).success
+        result = made.export(DAY, job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
+        assert result.success, failures(result)
+    return reader.frame
+
+
+def test_a_shard_loads_without_losing_a_digit_a_zero_or_a_null(tmp_path: Path) -> None:
+    frame = read(tmp_path, shard(*SHARDS[0]))
+    assert list(frame.columns) == ["id", "code", "price", "note", "photo", "created_at"]
+    assert str(frame["id"].dtype) == "Int64"
+    assert frame["id"].tolist() == [9_007_199_254_740_995, 9_007_199_254_740_996]
+    assert frame["code"].tolist() == ["000", ""]
+    assert frame["price"].tolist() == ["12345678901234567890.12", "-1.00"]
+    assert frame["note"][0] == 'say "hi", then\nleave'
+    assert pd.isna(frame["note"][1])
+    assert frame["photo"].tolist() == [b"", b"\x22"]
+    assert frame["created_at"].tolist() == [f"{DAY} 02:30:00", f"{DAY} 03:30:00"]
+
+
+def test_typed_columns_become_numbers_that_hold_every_value(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    shop.run(
+        "shop_00",
+        "DROP TABLE orders_00",
+        "CREATE TABLE orders_00 (id INTEGER, price DECIMAL(10,2), big BIGINT UNSIGNED,"
+        " ratio DOUBLE, created_at DATETIME)",
+        f"INSERT INTO orders_00 VALUES (1, 2.5, 9223372036854775807, 0.1, '{DAY} 00:00:00'),"
+        f" (NULL, NULL, NULL, NULL, '{DAY} 00:00:00')",
+    )
+    reader = Reader(shard(*SHARDS[0]))
+    with location(shop, reader.asset) as made:
+        assert made.export(job="__ASSET_JOB", assets=[shard(*SHARDS[0])]).success
+        assert made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])]).success
+    first, second = (row[:-1] for row in reader.frame.itertuples(index=False))
+    assert first == (1, Decimal("2.5"), 9_223_372_036_854_775_807, 0.1)
+    assert all(pd.isna(value) for value in second)
+
+
+def test_a_logical_table_loads_as_the_rows_of_all_shards_in_their_order(tmp_path: Path) -> None:
+    frame = read(tmp_path, ORDERS)
+    first = 9_007_199_254_740_993
+    assert frame["id"].tolist() == [first + n * 100 + i for n in range(4) for i in (2, 3)]
+    assert frame.index.tolist() == list(range(8))
+
+
+def test_several_windows_load_in_the_order_of_their_keys(tmp_path: Path) -> None:
+    three_days = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=1)
+    # Exported out of order: the order is that of the windows all the same.
+    days = (DAYS[2], DAYS[0], DAYS[1])
+    frame = read(tmp_path, shard(*SHARDS[1]), days=days, mapping=three_days)
+    assert [text[:10] for text in frame["created_at"]] == [day for day in DAYS for _ in range(2)]
+    assert str(frame["id"].dtype) == "Int64"
+
+
+@pytest.mark.parametrize(
+    "csv",
+    [
+        r"{null: '\N', quoting: all, delimiter: ';'}",
+        "{compression: gzip, binary: base64}",
+        '{compression: zstd, header: false, delimiter: "\\t"}',
+    ],
+)
+def test_frames_are_the_same_whatever_the_conventions(tmp_path: Path, csv: str) -> None:
+    plain = read(tmp_path / "plain", ORDERS)
+    other = read(tmp_path / "other", ORDERS, f"{CONFIG}output: {{csv: {csv}}}\n")
+    pd.testing.assert_frame_equal(plain, other)
+
+
+def test_one_lane_or_many_give_the_same_frames(tmp_path: Path) -> None:
+    plain = read(tmp_path / "plain", shard(*SHARDS[3]))
+    lanes = CONFIG.replace("processes: 2", "lanes: 2")
+    pd.testing.assert_frame_equal(plain, read(tmp_path / "lanes", shard(*SHARDS[3]), lanes))
+
+
+def test_an_empty_window_loads_as_a_frame_of_the_same_types(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    shop.run("shop_00", "DELETE FROM orders_00")
+    reader = Reader(shard(*SHARDS[0]))
+    with location(shop, reader.asset) as made:
+        assert made.export().success
+        assert made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])]).success
+    assert len(reader.frame) == 0
+    assert str(reader.frame["id"].dtype) == "Int64"
+
+
+def test_a_window_that_was_never_exported_says_how_to_export_it(tmp_path: Path) -> None:
+    reader = Reader(ORDERS)
+    with location(small_shop(tmp_path), reader.asset) as made:
+        result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
+    (message,) = failures(result).values()
+    assert UsageError.__name__ in message
+    assert f"export orders --partition {DAY} first" in message
+    assert not reader.frames
+
+
+def test_a_file_that_does_not_fit_its_manifest_does_not_load(tmp_path: Path) -> None:
+    reader = Reader(shard(*SHARDS[0]))
+    with location(small_shop(tmp_path), reader.asset) as made:
+        assert made.export().success
+        path = made.shop.window() / "demo.shop_00.orders_00.csv"
+        path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"\n90") + 1])
+        result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
+    (message,) = failures(result).values()
+    assert "wanted 2 records, found 1" in message
+
+
+def test_an_asset_of_ones_own_with_this_io_manager_is_told_what_it_takes(tmp_path: Path) -> None:
+    @dg.asset(io_manager_key="csv", partitions_def=DAILY)
+    def own() -> int:
+        return 1
+
+    with location(small_shop(tmp_path), own) as made:
+        result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["own"])])
+    (message,) = failures(result).values()
+    assert "the output of own" in message
+    assert "found int" in message

@@ -1,0 +1,273 @@
+"""A window through Dagster in one process: files, manifests, metadata, failures and trials."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, small_shop
+from etl_assets_tests.defs.running import Location, checked, failures, location, shard, written
+
+ORDERS = dg.AssetKey(["orders"])
+STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
+FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])
+LANES = CONFIG.replace("processes: 2", "lanes: 1")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Location]:
+    """A small shop, nothing exported yet."""
+    with location(small_shop(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def lane(tmp_path: Path) -> Iterator[Location]:
+    """The same with all shards in one step."""
+    with location(small_shop(tmp_path, LANES)) as made:
+        yield made
+
+
+# Files
+
+
+@pytest.mark.parametrize("config", [CONFIG, LANES], ids=["per_shard", "lane"])
+def test_a_window_becomes_files_manifests_and_one_manifest_of_all(
+    tmp_path: Path, config: str
+) -> None:
+    with location(small_shop(tmp_path, config)) as made:
+        result = made.export()
+        assert result.success
+        assert made.shop.names() == FILES
+        assert made.shop.records(STEMS[0]) == [
+            ["id", "code", "price", "note", "photo", "created_at"],
+            [
+                "9007199254740995",
+                "000",
+                "12345678901234567890.12",
+                'say "hi", then\nleave',
+                "",
+                "2026-11-02 02:30:00",
+            ],
+            ["9007199254740996", "", "-1.00", "", "22", "2026-11-02 03:30:00"],
+        ]
+        manifest = made.shop.manifest()
+        assert (manifest["table"], manifest["partition"], manifest["rows"]) == ("orders", DAY, 8)
+        assert [s["file"] for s in manifest["shards"]] == [f"{stem}.csv" for stem in STEMS]
+        assert manifest["shards"] == [made.shop.manifest(f"{stem}.json") for stem in STEMS]
+        assert {s["run_id"] for s in manifest["shards"]} == {result.run_id}
+        assert all(checked(result)[shard(*s)] for s in SHARDS)
+        assert made.exported(ORDERS) == {DAY}
+
+
+def test_materializations_tell_what_was_written(shop: Location) -> None:
+    found = written(shop.export())
+    manifest = shop.shop.manifest(f"{STEMS[1]}.json")
+    path = shop.shop.window() / f"{STEMS[1]}.csv"
+    metadata = found[shard(*SHARDS[1])]
+    assert metadata["dagster/partition_row_count"] == 2
+    assert metadata["dagster/uri"] == path.as_uri()
+    assert metadata["path"] == str(path)
+    assert metadata["bytes"] == path.stat().st_size == manifest["bytes"]
+    assert metadata["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert metadata["source_rows"] == 2
+    assert metadata["seconds"] == manifest["seconds"]
+    assert metadata["rows_per_second"] == round(2 / manifest["seconds"])
+    assert metadata["snapshot"]["server"] == "sqlite"
+    assert [(c.name, c.type) for c in metadata["dagster/column_schema"].columns] == [
+        ("id", "bigint"),
+        ("code", "varchar(8)"),
+        ("price", "text"),
+        ("note", "text"),
+        ("photo", "blob"),
+        ("created_at", "datetime"),
+    ]
+    whole = found[ORDERS]
+    assert whole["dagster/partition_row_count"] == 8
+    assert whole["shards"] == 4
+    assert whole["path"] == str(shop.shop.window())
+    assert whole["bytes"] == sum((shop.shop.window() / f"{s}.csv").stat().st_size for s in STEMS)
+
+
+def test_an_empty_window_has_files_with_a_header_and_no_preview(shop: Location) -> None:
+    result = shop.export("2026-11-05")
+    assert result.success
+    assert shop.shop.manifest(key="2026-11-05")["rows"] == 0
+    header = [["id", "code", "price", "note", "photo", "created_at"]]
+    assert shop.shop.records(STEMS[0], "2026-11-05") == header
+    assert "preview" not in written(result)[shard(*SHARDS[0])]
+
+
+# Previews
+
+
+def test_a_preview_is_a_table_that_shows_null_and_hides_no_character(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    notes = ["", None, "a|b", "*x* _y_ `z` <b> [l](u) # ~", "two\nlines", "长" * 200, "C:\\n"]
+    shop.run("shop_00", "DROP TABLE orders_00")
+    rows = [(i, None, None, note, None, f"{DAY} 01:00:00") for i, note in enumerate(notes)]
+    shop.fill("shop_00", "orders_00", rows)
+    with location(shop) as made:
+        preview = written(made.export())[shard(*SHARDS[0])]["preview"]
+    header, rule, *lines = preview.split("\n")
+    assert header.count("|") == rule.count("|") == 7
+    assert len(lines) == len(notes)
+    assert all(line.count("|") == 7 for line in lines)
+    shown = [line.split("|")[4].strip() for line in lines]
+    assert shown[:2] == ["", "*NULL*"]
+    assert shown[2] == "a&#124;b"
+    assert not set("*_`<>[]~") & set(shown[3])
+    assert shown[4] == "two lines"
+    assert shown[5] == "长" * 59 + "…"
+    assert "\\" not in shown[6]
+
+
+@pytest.mark.parametrize(("setting", "rows"), [("", 10), ("output: {preview: 3}\n", 3)])
+def test_a_preview_shows_the_first_rows(tmp_path: Path, setting: str, rows: int) -> None:
+    shop = small_shop(tmp_path, CONFIG + setting)
+    shop.run("shop_00", f"UPDATE orders_00 SET created_at = '{DAY} 00:00:00'")
+    more = "INSERT INTO orders_00 (id, created_at) SELECT id + 10, created_at FROM orders_00"
+    shop.run("shop_00", more)
+    with location(shop) as made:
+        preview = written(made.export())[shard(*SHARDS[0])]["preview"]
+    assert len(preview.split("\n")) == rows + 2
+
+
+def test_no_preview_where_the_configuration_wants_none(tmp_path: Path) -> None:
+    with location(small_shop(tmp_path, CONFIG + "output: {preview: 0}\n")) as made:
+        found = written(made.export())
+    assert len(found) == 5
+    assert not [key for key, metadata in found.items() if "preview" in metadata]
+
+
+# Failures
+
+
+@pytest.mark.parametrize("config", [CONFIG, LANES], ids=["per_shard", "lane"])
+def test_a_dropped_table_fails_by_name_and_its_siblings_are_written(
+    tmp_path: Path, config: str
+) -> None:
+    shop = small_shop(tmp_path, config)
+    shop.run("shop_01", "DROP TABLE orders_00")
+    with location(shop) as made:
+        result = made.export()
+        assert not result.success
+        ((_, message),) = failures(result).items()
+        assert message.startswith("demo.shop_01.orders_00: no such table: orders_00; ")
+        broken = shard("shop_01", "orders_00")
+        good = {shard(*s) for s in SHARDS} - {broken}
+        assert set(written(result)) == good
+        assert checked(result) == {broken: False, **dict.fromkeys(good, True)}
+        assert made.exported(ORDERS) == made.exported(broken) == set()
+        assert made.exported(shard(*SHARDS[3])) == {DAY}
+        assert shop.names() == [n for n in FILES if "shop_01.orders_00" not in n and n[0] != "_"]
+
+
+def test_a_failed_shard_is_not_tried_again_by_dagster(shop: Location) -> None:
+    shop.shop.run("shop_01", "DROP TABLE orders_00")
+    result = shop.export()
+    assert not [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+
+
+def test_a_window_that_was_complete_loses_its_manifest_when_a_shard_is_exported_again(
+    shop: Location,
+) -> None:
+    assert shop.export().success
+    assert shop.export(job="__ASSET_JOB", assets=[shard(*SHARDS[2])]).success
+    assert shop.shop.names() == [name for name in FILES if name != "_manifest.json"]
+    assert shop.export(job="__ASSET_JOB", assets=[ORDERS]).success
+    assert shop.shop.names() == FILES
+
+
+def test_a_logical_table_alone_refuses_and_names_what_is_missing(shop: Location) -> None:
+    chosen = [shard(*SHARDS[0]), shard(*SHARDS[3])]
+    assert shop.export(job="__ASSET_JOB", assets=chosen).success
+    result = shop.export(job="__ASSET_JOB", assets=[ORDERS])
+    message = failures(result)["orders__complete"]
+    assert "2 of 4 shards are missing" in message
+    assert "demo.shop_00.orders_01; demo.shop_01.orders_00" in message
+    assert "_manifest.json" not in shop.shop.names()
+
+
+def test_differing_columns_are_refused_by_name_and_the_files_stay(shop: Location) -> None:
+    shop.shop.run("shop_01", "ALTER TABLE orders_01 ADD COLUMN gift INTEGER")
+    result = shop.export()
+    message = failures(result)["orders__complete"]
+    assert "the columns of its shards differ" in message
+    assert "demo.shop_01.orders_01: id bigint" in message
+    assert "gift integer" in message
+    assert len(written(result)) == 4
+    assert shop.shop.names() == [name for name in FILES if name != "_manifest.json"]
+
+
+def test_an_old_window_of_a_snapshot_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with location(small_shop(tmp_path, CONFIG.replace(", column: created_at", ""))) as made:
+        today = datetime.now(UTC).date()
+        old = str(today - timedelta(days=2))
+        result = made.export(old)
+        told = list(failures(result).values())
+        assert len(told) == 4
+        assert all("a snapshot shows the table as it is now" in message for message in told)
+        assert not made.shop.names(old)
+        assert made.export(str(today)).success
+        assert made.shop.manifest(key=str(today))["rows"] == 24
+
+
+# Lanes
+
+
+def test_a_lane_exports_only_what_was_selected(lane: Location) -> None:
+    result = lane.export(job="__ASSET_JOB", assets=[shard(*SHARDS[2])])
+    assert result.success
+    assert set(written(result)) == {shard(*SHARDS[2])}
+    assert lane.shop.names() == [f"{STEMS[2]}.csv", f"{STEMS[2]}.json"]
+
+
+def test_a_lane_names_every_shard_that_failed(lane: Location) -> None:
+    lane.shop.run("shop_00", "DROP TABLE orders_00")
+    lane.shop.run("shop_01", "DROP TABLE orders_01")
+    (message,) = failures(lane.export()).values()
+    assert "demo.shop_00.orders_00: " in message
+    assert "demo.shop_01.orders_01: " in message
+    assert lane.shop.names() == sorted(f"{s}.{e}" for s in STEMS[1:3] for e in ("csv", "json"))
+
+
+# Trials
+
+
+@pytest.mark.parametrize("config", [CONFIG, LANES], ids=["per_shard", "lane"])
+def test_a_trial_is_observed_in_a_folder_of_its_own_and_counts_for_nothing(
+    tmp_path: Path, config: str
+) -> None:
+    with location(small_shop(tmp_path, config)) as made:
+        limit = {"resources": {"csv": {"config": {"limit": 1}}}}
+        result = made.export(run_config=limit)
+        assert result.success
+        assert not written(result)
+        assert made.exported(ORDERS) == made.exported(shard(*SHARDS[0])) == set()
+        events = result.get_asset_observation_events()
+        observed = {event.asset_observation_data.asset_observation.asset_key for event in events}
+        assert observed == {shard(*s) for s in SHARDS}
+        assert made.shop.names() == []
+        sample = f"{DAY}.sample"
+        assert made.shop.names(sample) == [name for name in FILES if name != "_manifest.json"]
+        assert made.shop.manifest(f"{STEMS[0]}.json", sample)["sample"] == 1
+        assert len(made.shop.records(STEMS[0], sample)) == 2
+
+
+def test_a_trial_leaves_a_complete_window_as_it_is(shop: Location) -> None:
+    assert shop.export().success
+    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in shop.shop.window().iterdir()}
+    assert shop.export(run_config={"resources": {"csv": {"config": {"limit": 1}}}}).success
+    after = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in shop.shop.window().iterdir()}
+    assert before == after
+
+
+def test_a_limit_below_one_row_is_refused(shop: Location) -> None:
+    result = shop.export(run_config={"resources": {"csv": {"config": {"limit": 0}}}})
+    assert len(failures(result)) == 4
+    assert all("at least 1 row" in message for message in failures(result).values())
+    assert not (shop.shop.folder / "exports").exists()

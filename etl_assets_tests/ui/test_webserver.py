@@ -1,0 +1,214 @@
+"""The UI's way: lineage, the Materialize button, runs of the command line and their end."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.recorded import instance_of
+from etl_assets_tests.cli.running import running
+from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
+from etl_assets_tests.cli.test_interrupts import VIEW
+from etl_assets_tests.ui.server import LOCATION, Ui, running_ui
+
+ENDLESS = """\
+  endless:
+    shards: [{host: demo, tables: shop_02.orders_01}]
+    partition: {every: day, start: 2026-11-01, column: created_at}
+execution: {processes: 2, verify: none}
+"""
+LAUNCH = """
+mutation($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message stack }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+AGAIN = """
+mutation($params: ReexecutionParams!) {
+  launchPipelineReexecution(reexecutionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message stack }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+TERMINATE = """
+mutation($id: String!) {
+  terminateRun(runId: $id) {
+    __typename
+    ... on TerminateRunFailure { message }
+    ... on PythonError { message stack }
+  }
+}
+"""
+KEYS = [["orders"], *(["orders", "demo", *names] for names in SHARDS)]
+FILES = sorted(
+    [f"demo.{d}.{t}.{ending}" for d, t in SHARDS for ending in ("csv", "json")] + ["_manifest.json"]
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A small shop, and a table whose rows never come to an end."""
+    text = CONFIG.replace("execution: {processes: 2}\n", ENDLESS)
+    made = small_shop(tmp_path_factory.mktemp("shop"), text)
+    made.fill("shop_02", "orders_00", rows_of(0))
+    made.run("shop_02", VIEW)
+    return made
+
+
+@pytest.fixture(scope="module")
+def ui(shop: Shop) -> Iterator[Ui]:
+    """Its UI."""
+    with running_ui(shop) as running:
+        yield running
+
+
+def params(job: str, day: str, keys: list[list[str]] | None = None) -> dict[str, Any]:
+    """What the launch of a window sends."""
+    selector: dict[str, Any] = {**LOCATION, "pipelineName": job}
+    if keys is not None:
+        selector["assetSelection"] = [{"path": key} for key in keys]
+    return {
+        "selector": selector,
+        "mode": "default",
+        "runConfigData": {},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
+    }
+
+
+def test_the_code_location_loads_under_its_name(ui: Ui) -> None:
+    (entry,) = ui.ask(
+        "{ workspaceOrError { ... on Workspace { locationEntries "
+        "{ name loadStatus locationOrLoadError { __typename } } } } }"
+    )["workspaceOrError"]["locationEntries"]
+    assert entry == {
+        "name": "etl_assets",
+        "loadStatus": "LOADED",
+        "locationOrLoadError": {"__typename": "RepositoryLocation"},
+    }
+
+
+def test_lineage_leads_from_source_to_shard_to_logical_table(ui: Ui) -> None:
+    nodes = ui.ask(
+        "{ assetNodes { assetKey { path } groupName isMaterializable "
+        "dependencyKeys { path } dependedByKeys { path } } }"
+    )["assetNodes"]
+    found = {tuple(node["assetKey"]["path"]): node for node in nodes}
+    for names in SHARDS:
+        source, shard = ("sqlite", "demo", *names), ("orders", "demo", *names)
+        assert not found[source]["isMaterializable"]
+        assert found[source]["dependedByKeys"] == [{"path": list(shard)}]
+        assert found[shard]["isMaterializable"]
+        assert found[shard]["dependencyKeys"] == [{"path": list(source)}]
+        assert found[shard]["dependedByKeys"] == [{"path": ["orders"]}]
+        assert found[shard]["groupName"] == "orders"
+    assert len(found["orders",]["dependencyKeys"]) == 4
+
+
+def test_schedules_are_there_and_stopped(ui: Ui) -> None:
+    found = ui.ask(
+        "query($of: RepositorySelector!) { schedulesOrError(repositorySelector: $of) "
+        "{ ... on Schedules { results { name cronSchedule scheduleState { status } } } } }",
+        of=LOCATION,
+    )["schedulesOrError"]["results"]
+    assert [(s["name"], s["scheduleState"]["status"]) for s in found] == [
+        ("export_endless_schedule", "STOPPED"),
+        ("export_orders_schedule", "STOPPED"),
+    ]
+
+
+def test_the_materialize_button_exports_a_window_whose_metadata_can_be_read(
+    ui: Ui, shop: Shop
+) -> None:
+    run_id = ui.launch(LAUNCH, params=params("__ASSET_JOB", DAY, KEYS))
+    assert ui.end_of(run_id) == "SUCCESS"
+    assert shop.names() == FILES
+    assert {shard["run_id"] for shard in shop.manifest()["shards"]} == {run_id}
+    assert etl_assets(shop.folder, "verify", "orders", "--partition", DAY).code == 0
+    (shown,) = ui.ask(
+        "query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset "
+        "{ assetMaterializations(limit: 1) { partition metadataEntries { label __typename "
+        "... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } "
+        "... on PathMetadataEntry { path } ... on TableSchemaMetadataEntry "
+        "{ schema { columns { name type } } } } } } } }",
+        key={"path": KEYS[1]},
+    )["assetOrError"]["assetMaterializations"]
+    assert shown["partition"] == DAY
+    entries = {entry["label"]: entry for entry in shown["metadataEntries"]}
+    assert entries["dagster/partition_row_count"]["intValue"] == 2
+    assert entries["path"]["path"] == str(shop.window() / "demo.shop_00.orders_00.csv")
+    columns = entries["dagster/column_schema"]["schema"]["columns"]
+    assert columns[0] == {"name": "id", "type": "bigint"}
+    lines = entries["preview"]["mdStr"].split("\n")
+    assert len(lines) == 4
+    assert "9007199254740995" in lines[2]
+
+
+def test_a_job_exports_a_window_and_its_limit_makes_a_trial(ui: Ui, shop: Shop) -> None:
+    assert ui.end_of(ui.launch(LAUNCH, params=params("export_orders", DAYS[0]))) == "SUCCESS"
+    assert shop.names(DAYS[0]) == FILES
+    trial = params("export_orders", DAYS[2])
+    trial["runConfigData"] = {"resources": {"csv": {"config": {"limit": 1}}}}
+    assert ui.end_of(ui.launch(LAUNCH, params=trial)) == "SUCCESS"
+    assert shop.names(DAYS[2]) == []
+    assert shop.manifest("demo.shop_00.orders_00.json", f"{DAYS[2]}.sample")["rows"] == 1
+
+
+def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
+    ui: Ui, shop: Shop
+) -> None:
+    day = "2026-11-04"
+    shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO away")
+    try:
+        assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 1
+    finally:
+        shop.run("shop_01", "ALTER TABLE away RENAME TO orders_00")
+    (run_id,) = [
+        run["runId"]
+        for run in ui.ask("{ runsOrError(limit: 1) { ... on Runs { results { runId status } } } }")[
+            "runsOrError"
+        ]["results"]
+    ]
+    shown = ui.run(run_id)
+    assert (shown["status"], shown["jobName"]) == ("FAILURE", "export_orders")
+    assert shown["repositoryOrigin"] == {"repositoryLocationName": "etl_assets"}
+    before = {path.name: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()}
+    again = {"parentRunId": run_id, "strategy": "FROM_FAILURE"}
+    assert ui.end_of(ui.launch(AGAIN, params=again)) == "SUCCESS"
+    after = {path.name: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()}
+    assert sorted(after) == FILES
+    # What had succeeded was not exported again.
+    assert before.items() <= after.items()
+
+
+def test_a_run_of_the_command_line_is_executed_again_as_a_whole(ui: Ui, shop: Shop) -> None:
+    day = "2026-11-05"
+    assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 0
+    with instance_of(shop.folder / ".dagster_home") as instance:
+        run_id = instance.get_runs(limit=1)[0].run_id
+    launched = ui.launch(AGAIN, params={"parentRunId": run_id, "strategy": "ALL_STEPS"})
+    assert ui.end_of(launched) == "SUCCESS"
+    assert {shard["run_id"] for shard in shop.manifest(key=day)["shards"]} == {launched}
+
+
+def test_terminate_ends_a_running_command_line_and_all_its_processes(ui: Ui, shop: Shop) -> None:
+    with running(shop, "export", "endless", "--partition", DAY) as command:
+        command.wait_for(lambda: command.is_extracting("demo.shop_02.orders_01"))
+        with instance_of(shop.folder / ".dagster_home") as instance:
+            run_id = instance.get_runs(limit=1)[0].run_id
+        answer = ui.ask(TERMINATE, id=run_id)["terminateRun"]
+        assert answer["__typename"] == "TerminateRunSuccess", answer
+        done = command.end(20)
+        assert done.code == 1
+        assert "Traceback" not in done.err
+        assert "endless" in done.err
+        assert command.processes() == {}
+        assert command.temporary_files() == []
+    assert ui.end_of(run_id) == "CANCELED"
