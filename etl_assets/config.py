@@ -6,14 +6,13 @@ database, and no password is ever a value of the configuration: it names environ
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,12 +21,21 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
+from etl_assets.config_problems import config_error, located, refuse_unknown_keys
+from etl_assets.config_values import (
+    Count,
+    DriverOptions,
+    Lanes,
+    Pattern,
+    Positive,
+    Start,
+    Text,
+    TimeZone,
+    Url,
+)
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import ConfigError
+from etl_assets.errors import ConfigError, SettingError
 from etl_assets.yaml_lines import Lines, Location, read_yaml
 
 CONFIG_VARIABLE = "ETL_ASSETS_CONFIG"
@@ -35,36 +43,6 @@ CONFIG_NAME = "etl_assets.yaml"
 
 RESERVED_TABLES = frozenset({"mysql", "sqlite"})
 """First parts of the upstream tables' asset keys."""
-
-SECRET_OPTIONS = frozenset({"password", "passwd"})
-FIXED_OPTIONS = SECRET_OPTIONS | {
-    "charset",
-    "init_command",
-    "conv",
-    "cursorclass",
-    "use_unicode",
-    "autocommit",
-    "sql_mode",
-    "user",
-    "host",
-    "port",
-    "database",
-    "db",
-}
-"""Driver options that the product sets itself: another value would cost values or secrets."""
-
-_UNKNOWN_KEY = "unknown_key"
-
-
-def _refuse_unknown_keys(value: object, known: Iterable[str]) -> object:
-    if isinstance(value, dict):
-        for key in value.keys() - set(known):
-            raise PydanticCustomError(
-                _UNKNOWN_KEY,
-                "wanted one of {known}, found {key}",
-                {"key": str(key), "known": ", ".join(known)},
-            )
-    return value
 
 
 class Model(BaseModel):
@@ -75,83 +53,21 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _knows_its_keys(cls, value: object) -> object:
-        return _refuse_unknown_keys(value, cls.model_fields)
-
-
-def _url(value: str) -> str:
-    try:
-        url = make_url(value)
-    except ArgumentError:
-        # The text is not repeated: it may hold a password.
-        raise ValueError(
-            "wanted a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
-            "or sqlite:///folder/{database}.db, found none"
-        ) from None
-    if url.password is not None or SECRET_OPTIONS & set(url.query):
-        raise ValueError(
-            "wanted a URL without a password, found one in it; name an environment variable "
-            "with `password: {env: NAME}` instead"
-        )
-    if refused := FIXED_OPTIONS & set(url.query):
-        raise ValueError(
-            f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}"
-        )
-    backend = url.get_backend_name()
-    if backend == "sqlite":
+        refuse_unknown_keys(value, cls.model_fields)
         return value
-    if backend not in ("mysql", "mariadb") or ("+" in url.drivername and "pymysql" not in value):
-        raise ValueError(f"wanted mysql+pymysql:// or sqlite:///, found {url.drivername!r}")
-    if url.database:
-        raise ValueError(
-            f"wanted a server without a database, found {url.database!r}; "
-            "shards name their databases"
-        )
-    return url.set(drivername="mysql+pymysql").render_as_string()
 
 
-def _connect(options: dict[str, Any]) -> dict[str, Any]:
-    if refused := FIXED_OPTIONS & set(options):
-        raise ValueError(
-            f"wanted options for the driver, found {', '.join(sorted(refused))}, "
-            "which the product sets itself"
-        )
-    return options
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"wanted an IANA time zone such as Asia/Shanghai, found {value!r}"
-        ) from None
-    return value
-
-
-def _text_of(value: object) -> object:
-    """Dates arrive as text from some YAML loaders and as dates from others."""
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _start(value: str) -> str:
-    try:
-        start = datetime.fromisoformat(re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d:\d\d)$", r"\1 \2", value))
-    except ValueError:
-        raise ValueError(
-            f"wanted a date such as 2026-11-01 or 2026-11-01 13:00, found {value!r}"
-        ) from None
-    if start.tzinfo is not None or start.minute or start.second or start.microsecond:
-        raise ValueError(f"wanted a whole hour on the clock of `timezone`, found {value!r}")
-    return start.isoformat(sep=" ", timespec="minutes")
-
-
-TimeZone = Annotated[str, AfterValidator(_zone)]
+def _refuse_none_and_both(model: Model, one: str, other: str) -> None:
+    given = [name for name in (one, other) if getattr(model, name) is not None]
+    if len(given) != 1:
+        found = "both" if given else "none"
+        raise ValueError(f"wanted one of `{one}` and `{other}`, found {found}")
 
 
 class PasswordSource(Model):
     """Where a host's password comes from."""
 
-    env: str = Field(min_length=1)
+    env: Text
 
     def value(self) -> str:
         """The password; an empty string means none. KeyError where the variable is not set."""
@@ -161,10 +77,10 @@ class PasswordSource(Model):
 class HostConfig(Model):
     """One database server, or one folder of SQLite files."""
 
-    url: Annotated[str, AfterValidator(_url)]
+    url: Url
     password: PasswordSource | None = None
-    max_connections: int = Field(default=4, ge=1)
-    connect: Annotated[dict[str, Any], AfterValidator(_connect)] = {}
+    max_connections: Positive = 4
+    connect: DriverOptions = {}
 
     @property
     def backend(self) -> Literal["mysql", "sqlite"]:
@@ -176,20 +92,12 @@ class ShardPattern(Model):
     """Shard tables of one host: named by a brace pattern, or found by a regular expression."""
 
     host: str
-    tables: str | None = Field(default=None, min_length=1)
-    match: str | None = Field(default=None, min_length=1)
+    tables: Text | None = None
+    match: Pattern | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "ShardPattern":
-        if (self.tables is None) == (self.match is None):
-            raise ValueError("wanted one of `tables` and `match`")
-        if self.match is not None:
-            try:
-                re.compile(self.match)
-            except re.error as error:
-                raise ValueError(
-                    f"wanted a regular expression, found {self.match!r} ({error})"
-                ) from None
+        _refuse_none_and_both(self, "tables", "match")
         return self
 
 
@@ -197,20 +105,21 @@ class PartitionConfig(Model):
     """How a logical table is cut into windows of time."""
 
     every: Literal["hour", "day", "week", "month"]
-    start: Annotated[str, BeforeValidator(_text_of), AfterValidator(_start)]
+    start: Start
     timezone: TimeZone = "UTC"
-    column: str | None = Field(default=None, min_length=1)
+    column: Text | None = None
     column_timezone: TimeZone | None = None
     unit: Literal["s", "ms"] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "PartitionConfig":
         if self.every != "hour" and not self.start.endswith(" 00:00"):
-            raise ValueError(
-                f"wanted a date in `start` for every {self.every}, found {self.start!r}"
+            raise SettingError(
+                "start", f"wanted a date for every {self.every}, found {self.start!r}"
             )
-        if self.column is None and (self.unit or self.column_timezone):
-            raise ValueError("wanted `column` beside `unit` and `column_timezone`, found none")
+        for key in ("column_timezone", "unit"):
+            if self.column is None and getattr(self, key) is not None:
+                raise SettingError(key, "wanted `column` beside it, found none")
         return self
 
     @property
@@ -227,8 +136,7 @@ class ColumnSelection(Model):
 
     @model_validator(mode="after")
     def _one_of(self) -> "ColumnSelection":
-        if (self.include is None) == (self.exclude is None):
-            raise ValueError("wanted one of `include` and `exclude`")
+        _refuse_none_and_both(self, "include", "exclude")
         return self
 
 
@@ -238,8 +146,8 @@ class TableConfig(Model):
     shards: tuple[ShardPattern, ...] = Field(min_length=1)
     partition: PartitionConfig
     columns: ColumnSelection | None = None
-    where: str | None = Field(default=None, min_length=1)
-    schedule: str | None = Field(default=None, min_length=1)
+    where: Text | None = None
+    schedule: Text | None = None
     on_drift: Literal["fail"] = "fail"
     merge: Literal[False] = False
     split: Literal[1] = 1
@@ -251,29 +159,24 @@ class TableConfig(Model):
 
 
 def _csv(value: object) -> object:
-    return _refuse_unknown_keys(value, CsvFormat.__dataclass_fields__)
+    refuse_unknown_keys(value, CsvFormat.__dataclass_fields__)
+    return value
 
 
 class OutputConfig(Model):
     """Where files go and how they look."""
 
-    directory: str = Field(default="exports", min_length=1)
+    directory: Text = "exports"
     csv: Annotated[CsvFormat, BeforeValidator(_csv)] = CsvFormat()
-    preview: int = Field(default=10, ge=0, description="records shown in the UI; 0 shows none")
-
-
-def _lanes(value: object) -> object:
-    if value in ("per_shard", "auto") or (type(value) is int and value >= 1):
-        return value
-    raise ValueError(f"wanted per_shard, auto or a number of lanes, found {value!r}")
+    preview: Count = Field(default=10, description="records shown in the UI; 0 shows none")
 
 
 class ExecutionConfig(Model):
     """How a run's steps are executed."""
 
-    processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
-    lanes: Annotated[str | int, BeforeValidator(_lanes)] = "auto"
-    retries: int = Field(default=3, ge=0)
+    processes: Positive = Field(default_factory=lambda: os.cpu_count() or 1)
+    lanes: Lanes = "auto"
+    retries: Count = 3
     verify: Literal["count", "none"] = "count"
     executor: Literal["multiprocess", "in_process"] = "multiprocess"
 
@@ -307,7 +210,7 @@ class ExportConfig(Model):
 
     def error(self, location: Location, problem: str) -> ConfigError:
         """A ConfigError that points to a key of the file."""
-        return _located(self._path, self._lines, location, problem)
+        return located(self._path, self._lines, location, problem)
 
     def _problems(self) -> Iterator[tuple[Location, str]]:
         """What no single part of the configuration can see."""
@@ -324,6 +227,8 @@ class ExportConfig(Model):
                     location = ("tables", name, "shards", index, "host")
                     known = ", ".join(self.hosts)
                     yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
+
+    def _unset_passwords(self) -> Iterator[tuple[Location, str]]:
         for name, host in self.hosts.items():
             if host.password is not None and host.password.env not in os.environ:
                 wanted = f"the environment variable {host.password.env} set"
@@ -344,66 +249,37 @@ def find_config(given: str | Path | None = None) -> Path:
     return path
 
 
-def load_config(given: str | Path | None = None) -> ExportConfig:
+def load_config(given: str | Path | None = None, *, connects: bool = True) -> ExportConfig:
     """Read and validate the configuration.
+
+    Password variables need not be set for what never `connects`.
 
     Raises:
         ConfigError: with the file, the line, the key and the value of the first problem.
     """
     path = find_config(given)
     try:
-        document, lines = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path.name}{error}" if isinstance(error, ValueError) else str(error)
-        ) from None
-    return parse_config(document, lines, path)
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path.name}:1: wanted a file to read, found {error.strerror}") from None
+    try:
+        document, lines = read_yaml(data)
+    except ValueError as error:
+        raise ConfigError(f"{path.name}{error}") from None
+    return parse_config(document, lines, path, connects=connects)
 
 
-def parse_config(document: object, lines: Lines, path: Path) -> ExportConfig:
+def parse_config(
+    document: object, lines: Lines, path: Path, *, connects: bool = True
+) -> ExportConfig:
     """Validate a document that was read from YAML; `lines` says where each key stands."""
     try:
         config = ExportConfig.model_validate({} if document is None else document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        location = first["loc"]
-        if first["type"] == _UNKNOWN_KEY:
-            location = (*location, first["ctx"]["key"])
-        raise _located(path, lines, location, _sentence(first)) from None
+        raise config_error(error, lines, path) from None
     config._path = path  # noqa: SLF001
     config._lines = lines  # noqa: SLF001
-    for location, problem in config._problems():  # noqa: SLF001
+    unset = config._unset_passwords() if connects else ()  # noqa: SLF001
+    for location, problem in chain(config._problems(), unset):  # noqa: SLF001
         raise config.error(location, problem)
     return config
-
-
-def _sentence(error: ErrorDetails) -> str:
-    """What pydantic found, as wanted and found."""
-    context: Mapping[str, Any] = error.get("ctx", {})
-    found = error.get("input")
-    match error["type"]:
-        case type_ if type_ == _UNKNOWN_KEY:
-            return error["msg"]
-        case "missing":
-            return "wanted this key, found none"
-        case "value_error":
-            return str(context["error"])
-        case "literal_error":
-            return f"wanted {context['expected']}, found {found!r}"
-        case _:
-            message = error["msg"].replace("Input should be ", "").replace("Input should ", "")
-            # What stands where the password's variable should be named may be the password.
-            is_hidden = isinstance(found, dict | list | tuple) or "password" in error["loc"]
-            shown = "" if is_hidden else f", found {found!r}"
-            return f"wanted {message[0].lower()}{message[1:]}{shown}"
-
-
-def _located(path: Path, lines: Lines, location: Location, problem: str) -> ConfigError:
-    """Point to the deepest part of the location that stands in the file."""
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
-    key = ".".join(
-        f"[{part}]" if isinstance(part, int) else str(part) for part in location
-    ).replace(".[", "[")
-    return ConfigError(f"{path.name}:{lines.get(known, 1)}: {key or 'the document'}: {problem}")

@@ -43,66 +43,181 @@ def edited(old: str, new: str) -> str:
 URL = "mysql+pymysql://etl@db-a:3306"
 SHARD = '{host: shop-a, tables: "shop_{00..01}.orders_{00..03}"}'
 PARTITION = "{every: day, start: 2026-11-01}"
+HOST = "hosts.shop-a"
+FIRST = "tables.orders.shards[0]"
+CUT = "tables.orders.partition"
+
+
+def partition(more: str) -> str:
+    """The minimal partition with more keys."""
+    return f"{{every: day, start: 2026-11-01, {more}}}"
+
 
 REFUSED = [
-    ("hosts:\n", "host:\n", 1, "host", "found host"),
+    # hosts
     (
-        "    url:",
-        "    max_conections: 3\n    url:",
-        3,
-        "hosts.shop-a.max_conections",
-        "max_conections",
+        "hosts:\n",
+        "host:\n",
+        1,
+        "host",
+        "wanted one of hosts, tables, output, execution, found host",
     ),
-    (URL, f"{URL}\n    max_connections: 0", 4, "hosts.shop-a.max_connections", "found 0"),
-    (URL, f"{URL}\n    max_connections: many", 4, "hosts.shop-a.max_connections", "'many'"),
-    (URL, "db-a", 3, "hosts.shop-a.url", "wanted a SQLAlchemy URL"),
-    (URL, "postgresql://etl@db-a", 3, "hosts.shop-a.url", "found 'postgresql'"),
-    (URL, "mysql+mysqldb://etl@db-a", 3, "hosts.shop-a.url", "found 'mysql+mysqldb'"),
-    (URL, "mysql+pymysql://etl@db-a/shop", 3, "hosts.shop-a.url", "found 'shop'"),
-    (URL, f"{URL}?charset=latin1", 3, "hosts.shop-a.url", "charset"),
-    (URL, f"{URL}\n    connect: {{charset: gbk}}", 4, "hosts.shop-a.connect", "found charset"),
-    (URL, f"{URL}\n    connect: {{init_command: x}}", 4, "hosts.shop-a.connect", "init_command"),
+    (URL, f"{URL}\n    max: 3", 4, "hosts.shop-a.max", "found max"),
     (
         URL,
-        f"{URL}\n    password: {{env: NO_SUCH_VARIABLE}}",
+        f"{URL}\n    max_connections: 0",
         4,
-        "hosts.shop-a.password.env",
-        "unset",
+        f"{HOST}.max_connections",
+        "wanted at least 1, found 0",
+    ),
+    (
+        URL,
+        f"{URL}\n    max_connections: many",
+        4,
+        f"{HOST}.max_connections",
+        "a whole number, found 'many'",
+    ),
+    (
+        URL,
+        f"{URL}\n    max_connections: yes",
+        4,
+        f"{HOST}.max_connections",
+        "a whole number, found true",
+    ),
+    (
+        URL,
+        f"{URL}\n    max_connections: 1.5",
+        4,
+        f"{HOST}.max_connections",
+        "a whole number, found 1.5",
+    ),
+    (URL, "db-a", 3, f"{HOST}.url", "wanted a SQLAlchemy URL"),
+    (URL, "", 3, f"{HOST}.url", "wanted text, found nothing"),
+    (URL, "postgresql://etl@db-a", 3, f"{HOST}.url", "found 'postgresql'"),
+    (URL, "mysql+mysqldb://pymysql@db-a", 3, f"{HOST}.url", "found 'mysql+mysqldb'"),
+    (URL, "sqlite+aiosqlite:///x.db", 3, f"{HOST}.url", "found 'sqlite+aiosqlite'"),
+    (URL, "sqlite://", 3, f"{HOST}.url", "found 'sqlite://'"),
+    (URL, "mysql+pymysql://etl@db-a/shop", 3, f"{HOST}.url", "found 'shop'"),
+    (URL, f"{URL}?charset=latin1", 3, f"{HOST}.url", "charset"),
+    (URL, f"{URL}\n    connect: {{charset: gbk}}", 4, f"{HOST}.connect", "found charset"),
+    (URL, f"{URL}\n    connect: {{init_command: x}}", 4, f"{HOST}.connect", "init_command"),
+    (
+        URL,
+        f"{URL}\n    connect: [a]",
+        4,
+        f"{HOST}.connect",
+        "wanted keys with values, found a list",
+    ),
+    (URL, f"{URL}\n    password: {{env: NOT_SET}}", 4, f"{HOST}.password.env", "NOT_SET set"),
+    (
+        URL,
+        f"{URL}\n    password: {{env: ''}}",
+        4,
+        f"{HOST}.password.env",
+        "wanted some text, found ''",
     ),
     ("  shop-a:", "  shop.a:", 2, "hosts.shop.a", "found 'shop.a'"),
+    ("  shop-a:", f"  {'h' * 64}:", 2, "hosts.hhh", "wanted 1 to 63 letters"),
+    # tables and their shards
     ("  orders:", "  1orders:", 5, "tables.1orders", "found '1orders'"),
-    ("  orders:", "  mysql:", 5, "tables.mysql", "found 'mysql'"),
-    ("host: shop-a", "host: shop-b", 7, "tables.orders.shards[0].host", "found 'shop-b'"),
-    (SHARD, "{host: shop-a}", 7, "tables.orders.shards[0]", "one of `tables` and `match`"),
-    (SHARD, '{host: shop-a, tables: ""}', 7, "tables.orders.shards[0].tables", "at least 1"),
-    (SHARD, "{host: shop-a, tables: orders}", 7, "shards[0].tables", "found 'orders'"),
-    (SHARD, '{host: shop-a, tables: "s.t_{00..}"}', 7, "shards[0].tables", "left unexpanded"),
+    ("  orders:", "  mysql:", 5, "tables.mysql", "other than mysql and sqlite, found 'mysql'"),
+    ("  orders:", "  sqlite:", 5, "tables.sqlite", "found 'sqlite'"),
+    ("host: shop-a", "host: shop-b", 7, f"{FIRST}.host", "the hosts shop-a, found 'shop-b'"),
+    (SHARD, "shop.orders", 7, FIRST, "wanted keys with values, found 'shop.orders'"),
+    (SHARD, "{host: shop-a, table: a.b}", 7, f"{FIRST}.table", "found table"),
+    (SHARD, "{host: shop-a}", 7, FIRST, "one of `tables` and `match`, found none"),
+    (SHARD, "{host: shop-a, tables: a.b, match: c}", 7, FIRST, "found both"),
+    (SHARD, "{tables: a.b}", 7, f"{FIRST}.host", "wanted this key, found none"),
+    (SHARD, '{host: shop-a, tables: ""}', 7, f"{FIRST}.tables", "some text, found ''"),
+    (SHARD, "{host: shop-a, tables: 5}", 7, f"{FIRST}.tables", "text, found 5; put it in quotes"),
+    (SHARD, "{host: shop-a, tables: orders}", 7, f"{FIRST}.tables", "found 'orders'"),
+    (SHARD, '{host: shop-a, tables: "s.t_{00..}"}', 7, f"{FIRST}.tables", "left unexpanded"),
+    (SHARD, "{host: shop-a, tables: \"s.t_${['a','b']}\"}", 7, f"{FIRST}.tables", "ShardingSphere"),
     (SHARD, f"{SHARD}\n      - {SHARD}", 8, "shards[1].tables", "shop-a.shop_00.orders_00 twice"),
-    (SHARD, "{host: shop-a, match: '^(s'}", 7, "shards[0]", "wanted a regular expression"),
-    (SHARD, "{host: shop-a, match: '^s'}", 7, "shards[0].match", "run `etl-assets discover`"),
-    ("shards:\n      - " + SHARD, "shards: []", 6, "tables.orders.shards", "at least 1"),
-    (PARTITION, "{start: 2026-11-01}", 8, "tables.orders.partition.every", "found none"),
-    (PARTITION, "{every: year, start: 2026-11-01}", 8, "partition.every", "found 'year'"),
-    (PARTITION, "{every: day, start: soon}", 8, "partition.start", "found 'soon'"),
-    (PARTITION, "{every: day, start: 2026-11-01 13:00}", 8, "partition", "wanted a date"),
-    (PARTITION, "{every: hour, start: 2026-11-01 13:30}", 8, "partition.start", "a whole hour"),
+    (
+        SHARD,
+        "{host: shop-a, match: '^(s'}",
+        7,
+        f"{FIRST}.match",
+        "a regular expression, found '^(s'",
+    ),
+    (SHARD, "{host: shop-a, match: '^s'}", 7, f"{FIRST}.match", "run `etl-assets discover`"),
+    (
+        "shards:\n      - " + SHARD,
+        "shards: []",
+        6,
+        "tables.orders.shards",
+        "at least one, found none",
+    ),
+    ("shards:\n      - " + SHARD, "shards: a.b", 6, "tables.orders.shards", "a list, found 'a.b'"),
+    # partition
+    (PARTITION, "{start: 2026-11-01}", 8, f"{CUT}.every", "wanted this key, found none"),
+    (PARTITION, "{every: year, start: 2026-11-01}", 8, f"{CUT}.every", "found 'year'"),
+    (PARTITION, "{every: day, start: soon}", 8, f"{CUT}.start", "found 'soon'"),
+    (PARTITION, "{every: day, start: 2026-11-31}", 8, f"{CUT}.start", "found '2026-11-31'"),
+    (PARTITION, "{every: day, start: 2026-11-01 13:00}", 8, f"{CUT}.start", "a date for every day"),
+    (PARTITION, "{every: hour, start: 2026-11-01 13:30}", 8, f"{CUT}.start", "a whole hour"),
+    (PARTITION, "{every: hour, start: 2026-11-01 13:00Z}", 8, f"{CUT}.start", "on the clock of"),
+    (PARTITION, "{every: day, start: 9999-12-31}", 8, f"{CUT}.start", "a year from 1000 to 8999"),
+    (PARTITION, partition("timezone: Mars"), 8, f"{CUT}.timezone", "found 'Mars'"),
+    (PARTITION, partition("timezone: ../etc/passwd"), 8, f"{CUT}.timezone", "an IANA time zone"),
+    (PARTITION, partition("timezone: Asia"), 8, f"{CUT}.timezone", "an IANA time zone"),
+    (PARTITION, partition("column: c, column_timezone: 8"), 8, f"{CUT}.column_timezone", "found 8"),
+    (PARTITION, partition("unit: s"), 8, f"{CUT}.unit", "wanted `column` beside it"),
+    (PARTITION, partition("column_timezone: UTC"), 8, f"{CUT}.column_timezone", "wanted `column`"),
+    (PARTITION, partition("column: c, unit: us"), 8, f"{CUT}.unit", "found 'us'"),
+    (PARTITION, partition("zone: UTC"), 8, f"{CUT}.zone", "found zone"),
+    # the rest of a table
+    (PARTITION, f"{PARTITION}\n    columns: {{}}", 9, "tables.orders.columns", "one of `include`"),
     (
         PARTITION,
-        "{every: day, start: 2026-11-01, timezone: Mars}",
-        8,
-        "partition.timezone",
-        "'Mars'",
+        f"{PARTITION}\n    columns: {{include: id}}",
+        9,
+        "columns.include",
+        "a list, found 'id'",
     ),
-    (PARTITION, "{every: day, start: 2026-11-01, unit: s}", 8, "partition", "wanted `column`"),
-    (PARTITION, f"{PARTITION}\n    columns: {{}}", 9, "tables.orders.columns", "one of `include`"),
-    (PARTITION, f"{PARTITION}\n    where: ''", 9, "tables.orders.where", "at least 1"),
+    (
+        PARTITION,
+        f"{PARTITION}\n    columns: {{exclude: [a, 5]}}",
+        9,
+        "columns.exclude[1]",
+        "found 5",
+    ),
+    (PARTITION, f"{PARTITION}\n    where: ' '", 9, "tables.orders.where", "some text, found ' '"),
+    (PARTITION, f"{PARTITION}\n    schedule: 5", 9, "tables.orders.schedule", "text, found 5"),
+    (PARTITION, f"{PARTITION}\n    wher: x", 9, "tables.orders.wher", "found wher"),
+    # output and execution
+    (PARTITION, f"{PARTITION}\noutput: {{dir: x}}", 9, "output.dir", "found dir"),
     (PARTITION, f"{PARTITION}\noutput: {{csv: {{nul: x}}}}", 9, "output.csv.nul", "found nul"),
-    (PARTITION, f"{PARTITION}\noutput: {{csv: {{null: 'a,b'}}}}", 9, "output.csv", "'a,b'"),
+    (PARTITION, f"{PARTITION}\noutput:\n  csv:\n    null: 'a,b'", 11, "output.csv.null", "'a,b'"),
+    (PARTITION, f"{PARTITION}\noutput:\n  csv:\n    null: '\"'", 11, "output.csv.null", "quotes"),
+    (
+        PARTITION,
+        f'{PARTITION}\noutput: {{csv: {{null: "a\\nb"}}}}',
+        9,
+        "output.csv.null",
+        "line breaks",
+    ),
+    (
+        PARTITION,
+        f"{PARTITION}\noutput: {{csv: {{null: NULL}}}}",
+        9,
+        "csv.null",
+        "found nothing; put",
+    ),
+    (PARTITION, f"{PARTITION}\noutput: {{csv: {{delimiter: '||'}}}}", 9, "csv.delimiter", "'||'"),
     (PARTITION, f"{PARTITION}\noutput: {{csv: {{quoting: none}}}}", 9, "csv.quoting", "'none'"),
+    (PARTITION, f"{PARTITION}\noutput: {{csv: {{header: 7}}}}", 9, "csv.header", "true or false"),
+    (PARTITION, f"{PARTITION}\noutput: {{directory: ''}}", 9, "output.directory", "some text"),
+    (PARTITION, f"{PARTITION}\nexecution: {{workers: 2}}", 9, "execution.workers", "workers"),
     (PARTITION, f"{PARTITION}\nexecution: {{processes: 0}}", 9, "execution.processes", "found 0"),
     (PARTITION, f"{PARTITION}\nexecution: {{lanes: 0}}", 9, "execution.lanes", "found 0"),
-    (PARTITION, f"{PARTITION}\n    partition: 3", 9, "partition", "found it twice"),
-    (PARTITION, "[", 9, "", "wanted YAML"),
+    (PARTITION, f"{PARTITION}\nexecution: {{retries: -1}}", 9, "execution.retries", "at least 0"),
+    (PARTITION, f"{PARTITION}\nexecution: {{executor: []}}", 9, "execution.executor", "found none"),
+    # the file
+    (MINIMAL, "- a\n", 1, "the document", "wanted keys with values, found a list"),
+    (MINIMAL, "hosts: [a]\n", 1, "hosts", "wanted keys with values, found a list"),
+    (MINIMAL, "hosts: {}\n", 1, "hosts", "wanted at least one, found none"),
 ]
 
 
@@ -113,9 +228,10 @@ def test_a_wrong_configuration_is_one_line(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, edited(old, new))
     text = str(caught.value)
-    assert text.startswith(f"etl_assets.yaml:{line}: ")
-    assert key in text
-    assert told in text
+    where, _, problem = text.partition(": wanted ")
+    assert where.startswith(f"etl_assets.yaml:{line}: ")
+    assert key in where
+    assert told in f"wanted {problem}"
     assert "\n" not in text
 
 
@@ -125,21 +241,48 @@ def test_a_wrong_configuration_is_one_line(
         "url: mysql+pymysql://etl:hunter2@db-a:3306",
         "url: mysql+pymysql://etl@db-a?password=hunter2",
         "url: mysql+pymysql://etl:hunter2@db-a:port",
+        "url: mysql+pymysql://etl:hunter2/@db-a",
+        "url: mysql+pymysql:/etl:hunter2@db-a",
+        "url: 'mysql+pymysql://etl:hunter2@x@db-a/shop'",
+        "url: mysql+pymysql://etl@db-a?PASSWD=hunter2",
+        "url: postgresql://etl:hunter2@db-a",
         "url: mysql+pymysql://etl@db-a\n    password: hunter2",
+        "url: mysql+pymysql://etl@db-a\n    password: [hunter2]",
+        "url: mysql+pymysql://etl@db-a\n    password: {env: [hunter2]}",
+        "url: mysql+pymysql://etl@db-a\n    connect: hunter2",
+        "mysql+pymysql://etl:hunter2@db-a",
         "url: mysql+pymysql://etl@db-a\n    password: {value: hunter2}",
         "url: mysql+pymysql://etl@db-a\n    connect: {password: hunter2}",
     ],
 )
 def test_a_password_in_the_file_is_refused_and_never_shown(tmp_path: Path, secret: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, edited(f"url: {URL}", secret))
+        load(tmp_path, edited(f"    url: {URL}", f"    {secret}"))
     assert "hunter2" not in str(caught.value) + repr(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_number_in_place_of_a_password_is_not_shown_either(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="password: wanted keys with values, found something"):
+        load(tmp_path, edited(URL, f"{URL}\n    password: 4711"))
+
+
+def test_a_schedule_and_a_match_keep_their_text(tmp_path: Path) -> None:
+    text = edited(PARTITION, f'{PARTITION}\n    schedule: "0 2 * * *"\n    where: "id % 2 = 0"')
+    table = load(tmp_path, text).tables["orders"]
+    assert (table.schedule, table.where) == ("0 2 * * *", "id % 2 = 0")
 
 
 def test_an_empty_document_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^etl_assets\.yaml:1: hosts: wanted this key"):
         load(tmp_path, "")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "etl_assets.yaml"
+    path.write_bytes(b"hosts:\n  \xff")
+    with pytest.raises(ConfigError, match=r"^etl_assets\.yaml:2: wanted UTF-8, found byte 0xff$"):
+        load_config(path)
 
 
 def test_a_configuration_that_is_not_there_is_named(
@@ -165,6 +308,20 @@ def test_keys_that_yaml_would_read_otherwise_are_text(tmp_path: Path) -> None:
     assert load(tmp_path, text).output.csv.null == "NULL"
 
 
+def test_one_part_may_be_taken_over_by_another(tmp_path: Path) -> None:
+    shared = edited(PARTITION, f"&daily {PARTITION}")
+    text = (
+        shared
+        + """\
+  users:
+    shards: [{host: shop-a, tables: shop.users}]
+    partition: {<<: *daily, every: month}
+"""
+    )
+    tables = load(tmp_path, text).tables
+    assert [table.partition.every for table in tables.values()] == ["day", "month"]
+
+
 @pytest.mark.parametrize("start", [date(2026, 11, 1), datetime(2026, 11, 1), "2026-11-01"])
 def test_dates_may_arrive_as_dates_or_as_text(tmp_path: Path, start: object) -> None:
     document: dict[str, Any] = copy.deepcopy(yaml.safe_load(MINIMAL))
@@ -184,6 +341,12 @@ def test_a_password_comes_from_the_environment_and_may_be_nothing(
         assert password is not None
         assert password.value() == value
         assert "hunter2" not in repr(config)
+
+
+def test_what_never_connects_needs_no_password(tmp_path: Path) -> None:
+    path = tmp_path / "etl_assets.yaml"
+    path.write_text(edited(URL, f"{URL}\n    password: {{env: NO_SUCH_VARIABLE}}"))
+    assert load_config(path, connects=False).hosts["shop-a"].password is not None
 
 
 @pytest.mark.parametrize(
