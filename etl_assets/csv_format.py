@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from etl_assets.errors import CsvError
+from etl_assets.errors import CsvError, SettingError
 
 Value: TypeAlias = str | bytes | int | float | None
 """What a driver hands over: text, raw bytes, or (SQLite) numbers."""
@@ -44,14 +44,16 @@ class CsvFormat:
 
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
-            raise ValueError(
+            raise SettingError(
+                "delimiter",
                 "wanted one ASCII character that is neither a quote nor a line break, "
-                f"found {self.delimiter!r}"
+                f"found {self.delimiter!r}",
             )
         if _SPECIAL_IN_TOKEN.search(self.null) or self.delimiter in self.null:
-            raise ValueError(
+            raise SettingError(
+                "null",
                 "wanted a null token without quotes, delimiters and line breaks, "
-                f"found {self.null!r}"
+                f"found {self.null!r}",
             )
 
     @cached_property

@@ -11,6 +11,8 @@ EtlAssetsError
 
 Each says what was wanted, what was found and what to do next, in one line, and survives pickling:
 errors cross process boundaries.
+
+SettingError stands beside the tree: whoever validates settings turns it into a ConfigError.
 """
 
 
@@ -74,3 +76,15 @@ class CsvError(EtlAssetsError):
 
 class StoreError(EtlAssetsError):
     """A file could not be written, read or put under its final name."""
+
+
+class SettingError(ValueError):
+    """The value of one key in a group of settings is wrong."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(key, problem)
+        self.key = key
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem

@@ -4,6 +4,7 @@ Stricter and plainer than PyYAML's own loading: a key is always its text (`null:
 keys like any other), a key may not stand twice, and dates stay text.
 """
 
+import re
 from typing import Any, TypeAlias
 
 import yaml
@@ -25,13 +26,24 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_yaml(text: str) -> tuple[Any, Lines]:
+def dotted(location: Location) -> str:
+    """A location as people write it, such as `tables.orders.shards[0].host`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def read_yaml(data: bytes) -> tuple[Any, Lines]:
     """The document and the line of each of its parts.
 
     Raises:
-        ValueError: `:LINE: problem` where the text is not YAML or a key stands twice.
+        ValueError: `:LINE: problem` where the bytes are not YAML in UTF-8 or a key stands twice.
     """
     lines: Lines = {}
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f":{line}: wanted UTF-8, found byte 0x{data[error.start]:02x}") from None
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -39,11 +51,15 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
         raise ValueError(f":{line}: wanted YAML, found {error.reason}") from None
     try:
         node = loader.get_single_node()
-        return (None if node is None else _value(loader, node, (), lines)), lines
+        if node is None:
+            return None, lines
+        _refuse_twins(node, ())
+        return _value(loader, node, (), lines), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise ValueError(f":{line}: wanted YAML, found {error.problem}") from None
+        problem = re.sub(r"^(but )?found ", "", error.problem or "something else")
+        raise ValueError(f":{line}: wanted YAML, found {problem}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f":1: wanted YAML, found {error}") from None
     finally:
@@ -56,17 +72,38 @@ def _value(loader: _Loader, node: yaml.Node, location: Location, lines: Lines) -
         loader.flatten_mapping(node)
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ValueError(f":{line}: wanted text as a key, found a list or a mapping")
             key = key_node.value
-            if key in mapping:
-                raise ValueError(f":{line}: {key}: wanted each key once, found it twice")
-            lines[*location, key] = line
+            # Of a merged key (`<<:`) and one of the mapping's own, the own one comes last.
+            lines[*location, key] = key_node.start_mark.line + 1
             mapping[key] = _value(loader, value_node, (*location, key), lines)
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [
             _value(loader, item, (*location, index), lines) for index, item in enumerate(node.value)
         ]
-    return loader.construct_object(node)
+    try:
+        return loader.construct_object(node)
+    except ValueError:
+        line = node.start_mark.line + 1
+        raise ValueError(
+            f":{line}: {dotted(location)}: wanted a value, found {node.value!r}"
+        ) from None
+
+
+def _refuse_twins(node: yaml.Node, location: Location) -> None:
+    """Refuse a key that stands twice in one mapping, as YAML does and PyYAML does not."""
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _refuse_twins(item, (*location, index))
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ValueError(f":{line}: wanted text as a key, found a list or a mapping")
+        inside = (*location, key_node.value)
+        if key_node.value in seen:
+            raise ValueError(f":{line}: {dotted(inside)}: wanted each key once, found it twice")
+        seen.add(key_node.value)
+        _refuse_twins(value_node, inside)

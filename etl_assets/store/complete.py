@@ -27,8 +27,10 @@ def complete_window(folder: Folder, shards: Sequence[Shard]) -> TableManifest:
     manifests = [ShardManifest.read(folder, manifest_name(shard)) for shard in shards]
     proven = [
         manifest
-        for manifest in manifests
-        if manifest is not None and folder.size(manifest.file) == manifest.bytes
+        for shard, manifest in zip(shards, manifests, strict=True)
+        if manifest is not None
+        and manifest.shard == shard
+        and folder.size(manifest.file) == manifest.bytes
     ]
     if len(proven) < len(shards):
         there = {manifest.shard for manifest in proven}
@@ -49,13 +51,12 @@ def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
         folder.remove(manifest_name(shard))
 
 
-def is_proven(
-    folder: Folder, shard: Shard, csv_format: CsvFormat, query: QueryRecord
-) -> bool:
+def is_proven(folder: Folder, shard: Shard, csv_format: CsvFormat, query: QueryRecord) -> bool:
     """Whether a shard's file can stay as it is: proven, of these conventions and this query."""
     manifest = ShardManifest.read(folder, manifest_name(shard))
     return (
         manifest is not None
+        and manifest.shard == shard
         and manifest.csv == csv_format
         and manifest.query == query
         and manifest.file == csv_name(shard, csv_format)

@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
 from etl_assets.errors import UsageError
 
@@ -57,7 +58,7 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
         yield from blocks
         return
     if compression == "gzip":
-        stream = zlib.decompressobj(_GZIP_WINDOW)
+        stream: Any = zlib.decompressobj(_GZIP_WINDOW)
         failure: type[Exception] = zlib.error
     else:
         stream = _zstandard().ZstdDecompressor().decompressobj()
@@ -65,13 +66,15 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
     try:
         for block in blocks:
             yield stream.decompress(block)
+            if stream.unused_data:
+                raise ValueError(f"more bytes after the end of the {compression} stream")
     except failure as error:
         raise ValueError(str(error)) from None
     if not stream.eof:
         raise EOFError(f"the {compression} stream ends early")
 
 
-def _zstandard():  # type: ignore[no-untyped-def]
+def _zstandard() -> ModuleType:
     try:
         import zstandard  # noqa: PLC0415
     except ImportError:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: a folder of a logical table's window, local or on an object store.
+"""Files that are whole or absent: the folder of one window, local or on an object store.
 
 A file is staged first and committed later. Locally it is staged under a temporary name in the
 same folder, locked while its writer lives, and committed by flush, fsync and rename; on an object
@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 import fsspec
+from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
 from etl_assets.errors import StoreError
@@ -98,6 +99,13 @@ class Folder(ABC):
     def location(self, name: str) -> str:
         """A file's path or URL."""
 
+    def sweep(self) -> list[str]:
+        """Remove temporary files whose writers are dead; gives their names.
+
+        On an object store there are none: an upload that was not completed is no file.
+        """
+        return []
+
     def uri(self, name: str) -> str:
         """A file's URI."""
         return self.location(name)
@@ -157,15 +165,22 @@ class LocalFolder(Folder):
             return (self._path / name).stat().st_size
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
 
     def names(self) -> list[str]:
         try:
             return sorted(entry.name for entry in self._path.iterdir() if not _is_temporary(entry))
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise store_error(str(self._path), error) from error
 
     def remove(self, name: str) -> None:
-        (self._path / name).unlink(missing_ok=True)
+        try:
+            (self._path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
 
     def location(self, name: str) -> str:
         return str(self._path / name)
@@ -174,11 +189,11 @@ class LocalFolder(Folder):
         return (self._path / name).as_uri()
 
     def sweep(self) -> list[str]:
-        """Remove temporary files whose writers are dead; those of living ones are locked."""
         swept = []
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for entry in filter(_is_temporary, list(self._path.iterdir())):
                 with contextlib.suppress(OSError), entry.open("rb") as file:
+                    # Those of living writers are locked.
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     entry.unlink()
                     swept.append(entry.name)
@@ -198,6 +213,11 @@ class _LocalStagedFile(StagedFile):
         self._file = self._temporary.open("xb", buffering=0)
         # The lock says that the writer lives: it goes with the process, however that ends.
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        # A sweep may have come between the two.
+        while not os.fstat(self._file.fileno()).st_nlink:
+            self._file.close()
+            self._file = self._temporary.open("xb", buffering=0)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> object:
         view = memoryview(data)
@@ -250,18 +270,27 @@ class RemoteFolder(Folder):
             return int(self._path.fs.size((self._path / name).path))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
 
     def names(self) -> list[str]:
         # Listings may be remembered by the file system; completeness must see what is there now.
         self._path.fs.invalidate_cache()
         try:
             return sorted(entry.name for entry in self._path.iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
+            # A prefix without files is no folder.
             return []
+        except OSError as error:
+            raise store_error(self.location(""), error) from error
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self._path.fs.rm_file((self._path / name).path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise store_error(self.location(name), error) from error
 
     def location(self, name: str) -> str:
         return str(self._path / name)
@@ -271,8 +300,15 @@ class _Upload(StagedFile):
     def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str, name: str) -> None:
         super().__init__(name)
         self._path = path
-        # autocommit=False: closing sends the last part, only commit() completes the upload.
-        self._file = filesystem.open(path, "wb", autocommit=False)
+        # Opened as in a transaction: closing sends the last part, only commit() completes the
+        # upload. Not every file system heeds `autocommit`, and those that do keep the file.
+        transaction = filesystem.transaction
+        transaction.start()
+        try:
+            self._file = filesystem.open(path, "wb")
+        finally:
+            transaction.files.clear()
+            transaction.complete()
 
     def write(self, data: bytes) -> object:
         try:
@@ -288,7 +324,12 @@ class _Upload(StagedFile):
             raise store_error(self._path, error) from error
 
     def _abandon(self) -> None:
-        self._file.discard()
+        # An upload that cannot be withdrawn must not hide why it was given up.
+        with contextlib.suppress(OSError):
+            self._file.discard()
+        if isinstance(self._file, AbstractBufferedFile):
+            # Its destructor would close it, which sends what is left.
+            self._file.closed = True
 
 
 def store_error(location: str, error: OSError) -> StoreError:

@@ -1,10 +1,10 @@
 """What was written, as JSON: one manifest per shard, and one per logical table and window."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Self
+from datetime import UTC
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import SUFFIXES
@@ -13,6 +13,9 @@ from etl_assets.topology import Shard, safe_name
 
 TABLE_MANIFEST = "_manifest.json"
 SAMPLE_SUFFIX = ".sample"
+
+Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+"""A moment, in UTC; written as RFC 3339."""
 
 
 class _Record(BaseModel):
@@ -42,8 +45,8 @@ class ColumnRecord(_Record):
 class WindowRecord(_Record):
     """The window's instants, in UTC."""
 
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     timezone: str
 
 
@@ -55,7 +58,7 @@ class SnapshotRecord(_Record):
     isolation: str
     position: str | None
     exact: bool
-    taken_at: datetime
+    taken_at: Instant
 
 
 class QueryRecord(_Record):
@@ -90,7 +93,7 @@ class ShardManifest(_Record):
     columns: tuple[ColumnRecord, ...]
     window: WindowRecord | None
     snapshot: SnapshotRecord
-    started_at: datetime
+    started_at: Instant
     seconds: float
     run_id: str
     csv: CsvFormat

@@ -1,11 +1,12 @@
 """Exported files as pandas frames, without losing a digit, a leading zero or a NULL.
 
 Integers become nullable Int64 or UInt64, DECIMAL becomes Decimal, FLOAT and DOUBLE become Float64,
-raw bytes become bytes; all else stays text, dates too: no pandas type holds 0000-00-00.
+raw bytes become bytes; all else stays text: ZEROFILL for its zeros, dates because no pandas type
+holds 0000-00-00.
 """
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,27 +30,18 @@ def read_shard(folder: Folder, manifest: ShardManifest) -> pd.DataFrame:
     Raises:
         CsvError: the file does not hold what its manifest says.
     """
-    columns = [Column(column.name, column.type) for column in manifest.columns]
-    values: list[list[str | None]] = [[] for _ in columns]
-    records = _records(folder, manifest)
-    if manifest.csv.header:
-        next(records, None)
-    count = 0
-    for record in records:
-        count += 1
-        for cells, value in zip(values, record, strict=True):
-            cells.append(value)
-    if count != manifest.rows:
+    try:
+        cells = _cells(folder, manifest)
+        series = [
+            _series(Column(column.name, column.type), values, manifest.csv)
+            for column, values in zip(manifest.columns, cells, strict=True)
+        ]
+    # A compressed file that is cut short, or a value that is not of its column's type.
+    except (CsvError, EOFError, ValueError, ArithmeticError) as error:
         raise CsvError(
-            folder.location(manifest.file),
-            wanted=f"{manifest.rows} records",
-            found=str(count),
-            next_step="run `etl-assets verify`",
-        )
-    series = [
-        _series(column, cells, manifest.csv) for column, cells in zip(columns, values, strict=True)
-    ]
-    return _frame(series, [column.name for column in columns])
+            f"{folder.location(manifest.file)}: {error}", next_step="run `etl-assets verify`"
+        ) from error
+    return _frame(series, [column.name for column in manifest.columns])
 
 
 def read_shards(folder: Folder, manifests: Sequence[ShardManifest]) -> pd.DataFrame:
@@ -58,9 +50,20 @@ def read_shards(folder: Folder, manifests: Sequence[ShardManifest]) -> pd.DataFr
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _records(folder: Folder, manifest: ShardManifest) -> Iterator[list[str | None]]:
+def _cells(folder: Folder, manifest: ShardManifest) -> list[list[str | None]]:
+    """The file's values, column by column."""
     reader = RecordReader(manifest.csv, len(manifest.columns))
-    return reader.records(decompressed(folder.blocks(manifest.file), manifest.csv.compression))
+    records = reader.records(decompressed(folder.blocks(manifest.file), manifest.csv.compression))
+    names = [column.name for column in manifest.columns]
+    if manifest.csv.header and (header := next(records, None)) != names:
+        raise ValueError(f"wanted the header {names}, found {header}")
+    cells: list[list[str | None]] = [[] for _ in names]
+    for record in records:
+        for values, value in zip(cells, record, strict=True):
+            values.append(value)
+    if len(cells[0]) != manifest.rows:
+        raise ValueError(f"wanted {manifest.rows} records, found {len(cells[0])}")
+    return cells
 
 
 def _frame(series: Sequence["pd.Series[Any]"], names: Sequence[str]) -> pd.DataFrame:
@@ -69,14 +72,15 @@ def _frame(series: Sequence["pd.Series[Any]"], names: Sequence[str]) -> pd.DataF
     return frame
 
 
-def _series(
-    column: Column, cells: list[str | None], csv_format: CsvFormat
-) -> "pd.Series[Any]":
+def _series(column: Column, cells: list[str | None], csv_format: CsvFormat) -> "pd.Series[Any]":
     kind = column.kind
-    if kind == "bit" or (kind in _INTEGERS and "zerofill" not in column.type.lower()):
-        unsigned = kind == "bit" or "unsigned" in column.type.lower()
+    declared = column.type.lower()
+    if "zerofill" in declared:
+        return _converted(cells, str, "string")
+    if kind == "bit" or kind in _INTEGERS:
+        unsigned = kind == "bit" or "unsigned" in declared
         return _converted(cells, int, "UInt64" if unsigned else "Int64")
-    if kind in _DECIMALS and "zerofill" not in column.type.lower():
+    if kind in _DECIMALS:
         return _converted(cells, Decimal, "object")
     if kind in _FLOATS:
         return _converted(cells, float, "Float64")

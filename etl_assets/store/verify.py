@@ -1,7 +1,7 @@
 """A window's files against their manifests, without a database."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from etl_assets.csv_format import RecordReader
 from etl_assets.errors import CsvError
@@ -11,6 +11,7 @@ from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ShardManifest,
     TableManifest,
+    csv_name,
     manifest_name,
 )
 from etl_assets.topology import Shard
@@ -48,22 +49,13 @@ def verify_file(folder: Folder, manifest: ShardManifest) -> Iterator[str]:
         yield f"{where}: missing, though its manifest is there; export it again with --resume"
         return
     digest = hashlib.sha256()
-
-    def stored() -> Iterator[bytes]:
-        for block in folder.blocks(manifest.file):
-            digest.update(block)
-            yield block
-
-    rows = -1 if manifest.csv.header else 0
-    reader = RecordReader(manifest.csv, len(manifest.columns))
     try:
-        for record in reader.raw_records(decompressed(stored(), manifest.csv.compression)):
-            if rows == -1 and record != manifest.csv.head([c.name for c in manifest.columns]):
-                yield f"{where}: its header is not that of its manifest: {record[:200]!r}"
-            rows += 1
-    except (CsvError, ValueError, EOFError) as error:
+        header, rows = _read(folder, manifest, digest.update)
+    except (CsvError, ValueError, EOFError, OSError) as error:
         yield f"{where}: {error}"
         return
+    if header != manifest.csv.head([column.name for column in manifest.columns]):
+        yield f"{where}: its header is not that of its manifest: {header[:200]!r}"
     if size != manifest.bytes:
         yield f"{where}: wanted {manifest.bytes} bytes, found {size}"
     if rows != manifest.rows:
@@ -72,6 +64,22 @@ def verify_file(folder: Folder, manifest: ShardManifest) -> Iterator[str]:
         yield f"{where}: wanted SHA-256 {manifest.sha256}, found {digest.hexdigest()}"
     if manifest.source_rows not in (None, manifest.rows):
         yield f"{where}: the server counted {manifest.source_rows} rows, found {manifest.rows}"
+
+
+def _read(
+    folder: Folder, manifest: ShardManifest, on_stored: Callable[[bytes], None]
+) -> tuple[bytes, int]:
+    """The header, nothing where there is none, and the count of the records after it."""
+
+    def stored() -> Iterator[bytes]:
+        for block in folder.blocks(manifest.file):
+            on_stored(block)
+            yield block
+
+    reader = RecordReader(manifest.csv, len(manifest.columns))
+    records = reader.raw_records(decompressed(stored(), manifest.csv.compression))
+    header = next(records, b"") if manifest.csv.header else b""
+    return header, sum(1 for _ in records)
 
 
 def _without_manifest(folder: Folder, name: str, stale: bool, there: list[str]) -> str:
@@ -94,6 +102,11 @@ def _identity(
             f"{folder.location(manifest_name(shard))}: wanted the manifest of {shard} for "
             f"{partition}, found that of {manifest.shard} for {manifest.partition}"
         )
+    elif manifest.file != csv_name(shard, manifest.csv):
+        yield (
+            f"{folder.location(manifest_name(shard))}: wanted it to name "
+            f"{csv_name(shard, manifest.csv)}, found {manifest.file!r}"
+        )
 
 
 def _extra_copies(folder: Folder, manifest: ShardManifest, there: list[str]) -> Iterator[str]:
@@ -112,5 +125,5 @@ def _table(
     table = TableManifest.read(folder, TABLE_MANIFEST)
     if table is None:
         yield f"{where}: is not a logical table's manifest; export with --resume"
-    elif complete and table != TableManifest.of(manifests):
+    elif not complete or table != TableManifest.of(manifests):
         yield f"{where}: stale, it does not fit its shards' manifests; export with --resume"

@@ -15,16 +15,16 @@ class Written:
     """What went into a file.
 
     Attributes:
+        first: the first block's records, for a preview.
         rows: records, the header not counted.
         bytes: the stored file's size.
         sha256: of the stored file, in hexadecimal digits.
-        first: the first block's records, for a preview.
     """
 
+    first: bytes
     rows: int
     bytes: int
     sha256: str
-    first: bytes
 
 
 def write_records(
@@ -57,4 +57,4 @@ def write_records(
         rows += block.rows
         on_progress(rows, size)
     store(pack.flush())
-    return Written(rows, size, digest.hexdigest(), first)
+    return Written(first, rows, size, digest.hexdigest())

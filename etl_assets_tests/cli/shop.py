@@ -38,6 +38,13 @@ COLUMNS = """
     created_at DATETIME NOT NULL
 """
 
+ENDLESS_VIEW = """
+CREATE VIEW orders_01 AS
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JOIN orders_00 o
+"""
+"""A shard whose rows never come to an end, beside a table orders_00."""
+
 Row = tuple[int, str | None, str | None, str | None, bytes | None, str]
 
 

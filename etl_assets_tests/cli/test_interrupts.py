@@ -12,7 +12,16 @@ import pytest
 from etl_assets_tests.cli.command import Done, etl_assets
 from etl_assets_tests.cli.recorded import claimed_slots, instance_of, step_pids
 from etl_assets_tests.cli.running import Running, running
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
+from etl_assets_tests.cli.shop import (
+    CONFIG,
+    DAY,
+    DAYS,
+    ENDLESS_VIEW,
+    SHARDS,
+    Shop,
+    rows_of,
+    small_shop,
+)
 
 ENDLESS = "demo.shop_00.orders_01"
 """A shard whose rows never come to an end."""
@@ -21,19 +30,13 @@ SIBLINGS = [f"demo.{d}.{t}" for d, t in SHARDS if f"demo.{d}.{t}" != ENDLESS]
 SECONDS = 7.0
 """How long an interrupted export may take: under five on a machine that does nothing else."""
 
-VIEW = """
-CREATE VIEW orders_01 AS
-WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JOIN orders_00 o
-"""
-
 EXPORT = ("export", "orders", "--partition", DAY)
 
 
 def endless_shop(folder: Path, *, verify: str = "none") -> Shop:
     """A small shop with one shard that never ends."""
     shop = small_shop(folder, CONFIG.replace("processes: 2", f"processes: 2, verify: {verify}"))
-    shop.run("shop_00", "DROP TABLE orders_01", VIEW)
+    shop.run("shop_00", "DROP TABLE orders_01", ENDLESS_VIEW)
     return shop
 
 
@@ -122,22 +125,37 @@ def test_what_was_done_before_a_signal_stays_and_resume_goes_on(tmp_path: Path) 
     assert f"orders {DAY}: 1 of 1 shards, 2 rows" in done.out
 
 
+def test_a_signal_after_the_end_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    with running(small_shop(tmp_path), *EXPORT) as command:
+        assert command.process.stdout is not None
+        # The last thing that an export says.
+        while "DAGSTER_HOME" not in command.process.stdout.readline():
+            assert command.process.poll() is None
+        while command.process.poll() is None:
+            command.process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        assert command.process.returncode == 0
+
+
 # SIGKILL
 
 
 def test_a_killed_supervisor_takes_its_run_along_and_the_next_start_says_so(
-    export: Running,
+    tmp_path: Path,
 ) -> None:
-    export.process.kill()
-    export.process.wait()
-    until = time.monotonic() + 8
-    while export.processes() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert export.processes() == {}
-    shop = export.shop
-    done = etl_assets(shop.folder, *EXPORT, "--limit", "1")
+    # A step that counts hears nothing: it has to be ended from outside.
+    shop = endless_shop(tmp_path, verify="count")
+    with running(shop, *EXPORT) as command:
+        command.wait_for(lambda: all(f"{stem}.json" in shop.names() for stem in SIBLINGS))
+        command.process.kill()
+        command.process.wait()
+        until = time.monotonic() + SECONDS
+        while command.processes() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert command.processes() == {}
+    done = etl_assets(tmp_path, *EXPORT, "--limit", "1")
     assert (done.code, done.err) == (0, "")
-    with instance_of(shop.folder / ".dagster_home") as instance:
+    with instance_of(tmp_path / ".dagster_home") as instance:
         trial, killed = instance.get_runs()
         assert trial.status is dg.DagsterRunStatus.SUCCESS
         assert killed.status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)

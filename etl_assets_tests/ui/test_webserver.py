@@ -8,8 +8,16 @@ import pytest
 from etl_assets_tests.cli.command import etl_assets
 from etl_assets_tests.cli.recorded import instance_of
 from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
-from etl_assets_tests.cli.test_interrupts import VIEW
+from etl_assets_tests.cli.shop import (
+    CONFIG,
+    DAY,
+    DAYS,
+    ENDLESS_VIEW,
+    SHARDS,
+    Shop,
+    rows_of,
+    small_shop,
+)
 from etl_assets_tests.ui.server import LOCATION, Ui, running_ui
 
 ENDLESS = """\
@@ -59,7 +67,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     text = CONFIG.replace("execution: {processes: 2}\n", ENDLESS)
     made = small_shop(tmp_path_factory.mktemp("shop"), text)
     made.fill("shop_02", "orders_00", rows_of(0))
-    made.run("shop_02", VIEW)
+    made.run("shop_02", ENDLESS_VIEW)
     return made
 
 
@@ -203,8 +211,8 @@ def test_terminate_ends_a_running_command_line_and_all_its_processes(ui: Ui, sho
         command.wait_for(lambda: command.is_extracting("demo.shop_02.orders_01"))
         with instance_of(shop.folder / ".dagster_home") as instance:
             run_id = instance.get_runs(limit=1)[0].run_id
-        answer = ui.ask(TERMINATE, id=run_id)["terminateRun"]
-        assert answer["__typename"] == "TerminateRunSuccess", answer
+        # Dagster's launcher says that it did not start this run, but it asks it to stop.
+        ui.ask(TERMINATE, id=run_id)
         done = command.end(20)
         assert done.code == 1
         assert "Traceback" not in done.err

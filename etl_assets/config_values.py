@@ -1,0 +1,142 @@
+"""What single values of etl_assets.yaml have to look like, as types for its models.
+
+Each check raises a ValueError that says what was wanted and what was found; the key and the line
+come from where the value stands. A value that may hold a password is never repeated.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+SECRET_OPTIONS = frozenset({"password", "passwd"})
+FIXED_OPTIONS = SECRET_OPTIONS | {
+    "charset",
+    "init_command",
+    "conv",
+    "cursorclass",
+    "use_unicode",
+    "autocommit",
+    "sql_mode",
+    "user",
+    "host",
+    "port",
+    "database",
+    "db",
+}
+"""Driver options that the product sets itself: another value would cost values or secrets."""
+
+_MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
+_YEARS = range(1000, 9000)
+
+
+def _url(value: str) -> str:
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        # The text is not repeated: it may hold a password.
+        raise ValueError(
+            "wanted a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
+            "or sqlite:///folder/{database}.db, found none"
+        ) from None
+    options = {name.lower() for name in url.query}
+    if url.password is not None or SECRET_OPTIONS & options:
+        raise ValueError(
+            "wanted a URL without a password, found one in it; name an environment variable "
+            "with `password: {env: NAME}` instead"
+        )
+    if refused := FIXED_OPTIONS & options:
+        raise ValueError(
+            f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}"
+        )
+    if url.drivername == "sqlite":
+        if not url.database:
+            raise ValueError(f"wanted sqlite:///folder/{{database}}.db, found {value!r}")
+        return value
+    if url.drivername not in _MYSQL_DRIVERS:
+        raise ValueError(f"wanted mysql+pymysql:// or sqlite:///, found {url.drivername!r}")
+    if url.database:
+        raise ValueError(
+            f"wanted a server without a database, found {url.database!r}; "
+            "shards name their databases"
+        )
+    return url.set(drivername="mysql+pymysql").render_as_string()
+
+
+def _connect(options: dict[str, Any]) -> dict[str, Any]:
+    if refused := FIXED_OPTIONS & {name.lower() for name in options}:
+        raise ValueError(
+            f"wanted options for the driver, found {', '.join(sorted(refused))}, "
+            "which the product sets itself"
+        )
+    return options
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"wanted an IANA time zone such as Asia/Shanghai, found {value!r}"
+        ) from None
+    return value
+
+
+def _text_of(value: object) -> object:
+    """Dates arrive as text from some YAML loaders and as dates from others."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _start(value: str) -> str:
+    try:
+        start = datetime.fromisoformat(re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d:\d\d)$", r"\1 \2", value))
+    except ValueError:
+        raise ValueError(
+            f"wanted a date such as 2026-11-01 or 2026-11-01 13:00, found {value!r}"
+        ) from None
+    if start.tzinfo is not None or start.minute or start.second or start.microsecond:
+        raise ValueError(f"wanted a whole hour on the clock of `timezone`, found {value!r}")
+    if start.year not in _YEARS:
+        raise ValueError(f"wanted a year from {_YEARS[0]} to {_YEARS[-1]}, found {value!r}")
+    return start.isoformat(sep=" ", timespec="minutes")
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"wanted a regular expression, found {value!r} ({error})") from None
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError(f"wanted some text, found {value!r}")
+    return value
+
+
+def _not_a_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"wanted a whole number, found {str(value).lower()}")
+    return value
+
+
+def _lanes(value: object) -> object:
+    if value in ("per_shard", "auto") or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"wanted per_shard, auto or a number of lanes, found {value!r}")
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_not_a_boolean)]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(_not_a_boolean)]
+Url = Annotated[str, AfterValidator(_url)]
+DriverOptions = Annotated[dict[str, Any], AfterValidator(_connect)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Start = Annotated[str, BeforeValidator(_text_of), AfterValidator(_start)]
+Pattern = Annotated[Text, AfterValidator(_pattern)]
+Lanes = Annotated[str | int, BeforeValidator(_lanes)]

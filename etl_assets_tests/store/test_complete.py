@@ -1,0 +1,207 @@
+"""A window is complete when every shard is there, whole and of one shape, and not before."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.errors import IncompleteError
+from etl_assets.store.complete import complete_window, is_proven, reset_window
+from etl_assets.store.files import LocalFolder
+from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.topology import Shard
+from etl_assets_tests.store.exported import (
+    COLUMNS,
+    PLAIN,
+    QUERY,
+    SHARDS,
+    export_shard,
+    export_window,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> LocalFolder:
+    """A window that is complete."""
+    folder = LocalFolder(tmp_path)
+    export_window(folder)
+    return folder
+
+
+def refusal(folder: LocalFolder, shards: tuple[Shard, ...] = SHARDS) -> str:
+    """Why the window is not complete, in one line."""
+    with pytest.raises(IncompleteError) as refused:
+        complete_window(folder, shards)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def change(folder: LocalFolder, name: str, **facts: Any) -> None:
+    """Change facts of a manifest."""
+    folder.write_json(name, folder.read_json(name) | facts)
+
+
+def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
+    complete = complete_window(folder, SHARDS)
+    assert [manifest.shard for manifest in complete.shards] == list(SHARDS)
+    assert complete.rows == 6
+    assert complete.as_json() == folder.read_json(TABLE_MANIFEST)
+
+
+def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> None:
+    turned = SHARDS[::-1]
+    assert [found.shard for found in complete_window(folder, turned).shards] == list(turned)
+
+
+def test_shards_without_a_manifest_are_named(folder: LocalFolder) -> None:
+    folder.remove(manifest_name(SHARDS[0]))
+    folder.remove(manifest_name(SHARDS[2]))
+    text = refusal(folder)
+    assert "orders: 2 of 3 shards are missing" in text
+    assert str(SHARDS[0]) in text
+    assert str(SHARDS[1]) not in text
+    assert str(SHARDS[2]) in text
+    assert "--resume" in text
+
+
+def test_a_shard_without_its_csv_is_named(folder: LocalFolder) -> None:
+    folder.remove(csv_name(SHARDS[1], PLAIN))
+    assert f"none of {SHARDS[1]};" in refusal(folder)
+
+
+def test_a_file_of_another_size_is_named(folder: LocalFolder, tmp_path: Path) -> None:
+    with (tmp_path / csv_name(SHARDS[1], PLAIN)).open("ab") as file:
+        file.write(b"9,x\n")
+    assert f"none of {SHARDS[1]};" in refusal(folder)
+
+
+def test_a_broken_manifest_is_named(folder: LocalFolder, tmp_path: Path) -> None:
+    (tmp_path / manifest_name(SHARDS[1])).write_text("{")
+    assert f"none of {SHARDS[1]};" in refusal(folder)
+
+
+def test_the_manifest_of_another_shard_proves_nothing(folder: LocalFolder) -> None:
+    folder.write_json(manifest_name(SHARDS[1]), folder.read_json(manifest_name(SHARDS[0])))
+    assert f"none of {SHARDS[1]};" in refusal(folder)
+
+
+def test_of_many_missing_shards_a_few_are_named_and_the_others_counted(
+    tmp_path: Path,
+) -> None:
+    many = tuple(Shard("orders", "shop-a", "shop_00", f"orders_{n:02}") for n in range(32))
+    text = refusal(LocalFolder(tmp_path), many)
+    assert "32 of 32 shards are missing" in text
+    assert "orders_04; and 27 more" in text
+    assert "orders_05" not in text
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        (("id", "bigint(20)"), ("title", "varchar(50)")),
+        (("id", "bigint(20)"), ("name", "varchar(60)")),
+        (("name", "varchar(50)"), ("id", "bigint(20)")),
+        (*COLUMNS, ("more", "int(11)")),
+        COLUMNS[:1],
+    ],
+    ids=["name", "type", "order", "one more", "one less"],
+)
+def test_columns_that_differ_are_named(
+    folder: LocalFolder, columns: tuple[tuple[str, str], ...]
+) -> None:
+    export_shard(folder, SHARDS[2], [], columns=columns)
+    text = refusal(folder)
+    assert "orders: the columns of its shards differ" in text
+    assert f"the columns of {SHARDS[0]}: id bigint(20), name varchar(50)" in text
+    assert f"{SHARDS[2]}: " + ", ".join(f"{name} {kind}" for name, kind in columns) in text
+    assert str(SHARDS[1]) not in text
+
+
+def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
+    assert all(is_proven(folder, shard, PLAIN, QUERY) for shard in SHARDS)
+
+
+@pytest.mark.parametrize(
+    "csv_format",
+    [
+        CsvFormat(null="NULL"),
+        CsvFormat(delimiter=";"),
+        CsvFormat(quoting="all"),
+        CsvFormat(header=False),
+        CsvFormat(compression="gzip"),
+        CsvFormat(binary="base64"),
+    ],
+)
+def test_a_shard_of_other_conventions_is_not_proven(
+    folder: LocalFolder, csv_format: CsvFormat
+) -> None:
+    assert not is_proven(folder, SHARDS[0], csv_format, QUERY)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"column": "updated_at"},
+        {"column_timezone": "Asia/Shanghai"},
+        {"unit": "ms"},
+        {"where": "id > 1"},
+        {"include": ("id",)},
+        {"exclude": ("name",)},
+    ],
+)
+def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
+    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY.model_copy(update=facts))
+
+
+def test_a_shard_whose_file_has_another_size_is_not_proven(
+    folder: LocalFolder, tmp_path: Path
+) -> None:
+    with (tmp_path / csv_name(SHARDS[0], PLAIN)).open("ab") as file:
+        file.write(b"\n")
+    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY)
+    assert is_proven(folder, SHARDS[1], PLAIN, QUERY)
+
+
+def test_a_shard_without_its_file_or_its_manifest_is_not_proven(folder: LocalFolder) -> None:
+    folder.remove(csv_name(SHARDS[0], PLAIN))
+    folder.remove(manifest_name(SHARDS[1]))
+    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY)
+    assert not is_proven(folder, SHARDS[1], PLAIN, QUERY)
+
+
+def test_the_proof_of_another_shard_or_file_is_none(folder: LocalFolder) -> None:
+    other = folder.read_json(manifest_name(SHARDS[0]))
+    folder.write_json(manifest_name(SHARDS[1]), other)
+    change(folder, manifest_name(SHARDS[2]), file=csv_name(SHARDS[0], PLAIN))
+    assert not is_proven(folder, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, SHARDS[2], PLAIN, QUERY)
+
+
+def test_resetting_removes_the_proofs_of_these_shards_and_nothing_else(
+    folder: LocalFolder,
+) -> None:
+    before = set(folder.names())
+    reset_window(folder, SHARDS[:2])
+    gone = {TABLE_MANIFEST, manifest_name(SHARDS[0]), manifest_name(SHARDS[1])}
+    assert set(folder.names()) == before - gone
+    reset_window(folder, SHARDS[:2])
+
+
+def test_resetting_no_shard_takes_back_the_window_s_proof(folder: LocalFolder) -> None:
+    before = set(folder.names())
+    reset_window(folder, [])
+    assert set(folder.names()) == before - {TABLE_MANIFEST}
+
+
+def test_resetting_a_window_that_is_not_there_does_nothing(tmp_path: Path) -> None:
+    reset_window(LocalFolder(tmp_path / "missing"), SHARDS)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None:
+    table = json.loads((tmp_path / TABLE_MANIFEST).read_text(encoding="utf-8"))
+    assert [shard["file"] for shard in table["shards"]] == [
+        csv_name(shard, PLAIN) for shard in SHARDS
+    ]
