@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-SECRET_OPTIONS = frozenset({"password", "passwd"})
-FIXED_OPTIONS = SECRET_OPTIONS | {
+FIXED_OPTIONS = {
     "charset",
     "init_command",
     "conv",
@@ -28,7 +27,7 @@ FIXED_OPTIONS = SECRET_OPTIONS | {
     "database",
     "db",
 }
-"""Driver options that the product sets itself: another value would cost values or secrets."""
+"""Driver options that the product sets itself: another value would cost values."""
 
 _MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
 _YEARS = range(1000, 9000)
@@ -44,7 +43,7 @@ def _url(value: str) -> str:
             "or sqlite:///folder/{database}.db, found none"
         ) from None
     options = {name.lower() for name in url.query}
-    if url.password is not None or SECRET_OPTIONS & options:
+    if url.password is not None or any(map(_is_secret, options)):
         raise ValueError(
             "wanted a URL without a password, found one in it; name an environment variable "
             "with `password: {env: NAME}` instead"
@@ -68,12 +67,23 @@ def _url(value: str) -> str:
 
 
 def _connect(options: dict[str, Any]) -> dict[str, Any]:
-    if refused := FIXED_OPTIONS & {name.lower() for name in options}:
+    names = {name.lower() for name in options}
+    if secrets := sorted(filter(_is_secret, names)):
+        raise ValueError(
+            f"wanted options without secrets, found {', '.join(secrets)}; name an environment "
+            "variable with `password: {env: NAME}` instead"
+        )
+    if refused := FIXED_OPTIONS & names:
         raise ValueError(
             f"wanted options for the driver, found {', '.join(sorted(refused))}, "
             "which the product sets itself"
         )
     return options
+
+
+def _is_secret(option: str) -> bool:
+    """Whether an option holds a password, such as `passwd` and `ssl_key_password`."""
+    return "passw" in option
 
 
 def _zone(value: str) -> str:

@@ -95,30 +95,42 @@ def _exports(config: ExportConfig, options: ExportOptions) -> Iterator[Export]:
             "--processes", wanted="execution.executor: multiprocess", found="in_process"
         )
     tables = chosen_tables(load_tables(config), options.tables)
-    now = datetime.now(UTC)
     found = False
-    refusals: list[UsageError] = []
     for key in dict.fromkeys(options.partitions):
-        having: list[Export] = []
-        for table in tables:
-            try:
-                window = window_of(table, key)
-                refuse_old_snapshot(table, window, now)
-                having.append(Export(table, window))
-            except UsageError as error:
-                # A table that was not named need not have the key; another one has to.
-                if options.tables:
-                    raise
-                refusals.append(error)
-        if not having:
-            raise refusals[-1]
         found = True
-        yield from having
+        yield from _having(tables, key, named=bool(options.tables))
     if options.first is not None or options.last is not None:
         found = True
         yield from _range(tables, options)
     if not found:
         raise UsageError("--partition", wanted="a key, or --from and --to", found="none")
+
+
+def _having(tables: Sequence[LogicalTable], key: str, *, named: bool) -> Iterator[Export]:
+    """The tables that have a window of this key; those that were `named` have to."""
+    now = datetime.now(UTC)
+    refusal: UsageError | None = None
+    found = False
+    for table in tables:
+        try:
+            window = window_of(table, key)
+        except UsageError as error:
+            if named:
+                raise
+            refusal = refusal or error
+            continue
+        try:
+            refuse_old_snapshot(table, window, now)
+        except UsageError as error:
+            if named:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+            refusal = error
+            continue
+        found = True
+        yield Export(table, window)
+    if refusal is not None and not found:
+        raise refusal
 
 
 def _range(tables: Sequence[LogicalTable], options: ExportOptions) -> Iterator[Export]:
