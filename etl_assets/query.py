@@ -4,6 +4,7 @@ Identifiers are always quoted by the dialect, columns are always named one by on
 `where` is taken as it stands. EXPRESSIONS is the one table of how each type is asked for.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -38,9 +39,23 @@ class Column:
         return self.type.lower().split("(", 1)[0].split(" ", 1)[0]
 
     @property
+    def without_width(self) -> "Column":
+        """The column as it compares with another shard's.
+
+        The display width of an integer or a YEAR says nothing about its values, and servers from
+        MySQL 8.0.19 on no longer tell it.
+        """
+        if "zerofill" in self.type.lower():
+            return self
+        return Column(self.name, _DISPLAY_WIDTH.sub("", self.type))
+
+    @property
     def is_binary(self) -> bool:
         """Whether the values are raw bytes, which the client writes as hex or base64."""
         return self.kind in BINARY_KINDS
+
+
+_DISPLAY_WIDTH = re.compile(r"(?<=int|ear)\(\d+\)", re.IGNORECASE)
 
 
 def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:

@@ -84,7 +84,8 @@ def _differing(config: ExportConfig, table: LogicalTable, catalog: Catalog) -> I
         if there is None:
             continue
         try:
-            columns = selected_columns(shard, there, table.settings.columns)
+            chosen = selected_columns(shard, there, table.settings.columns)
+            columns = tuple(column.without_width for column in chosen)
         except EtlAssetsError as error:
             yield f"{table.name}: {error}"
             continue

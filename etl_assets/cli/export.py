@@ -168,8 +168,8 @@ def _export(
     )
     shards: Sequence[Shard] = export.table.shards
     if options.resume:
-        shards = _unproven(folder, export.table, config.output.csv)
-        if not shards and _is_complete(folder, export.table):
+        shards = _unproven(folder, export, config.output.csv)
+        if not shards and _is_complete(folder, export):
             _say(console, f"{export.title}: complete already, {folder.location('')}")
             return True
         _say(console, f"{export.title}: {len(export.table.shards) - len(shards)} shards are proven")
@@ -190,8 +190,6 @@ def _export(
         status = supervise(
             instance, RunRequest(run, job, log), progress, interrupts, display.update
         )
-    # Of a step that was killed.
-    folder.sweep()
     # Of steps that were killed; those of other living writers stay.
     folder.sweep()
     succeeded = status is dg.DagsterRunStatus.SUCCESS
@@ -204,16 +202,18 @@ def _export(
     return succeeded
 
 
-def _unproven(folder: Folder, table: LogicalTable, csv: CsvFormat) -> list[Shard]:
-    query = query_record(table.settings)
-    return [shard for shard in table.shards if not is_proven(folder, shard, csv, query)]
+def _unproven(folder: Folder, export: Export, csv: CsvFormat) -> list[Shard]:
+    query = query_record(export.table.settings)
+    key = export.window.key
+    return [shard for shard in export.table.shards if not is_proven(folder, key, shard, csv, query)]
 
 
-def _is_complete(folder: Folder, table: LogicalTable) -> bool:
+def _is_complete(folder: Folder, export: Export) -> bool:
     try:
-        return TableManifest.read(folder, TABLE_MANIFEST) == complete_window(folder, table.shards)
+        complete = complete_window(folder, export.window.key, export.table.shards)
     except IncompleteError:
         return False
+    return TableManifest.read(folder, TABLE_MANIFEST) == complete
 
 
 def _report(

@@ -29,7 +29,7 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
         # Of steps that were killed: nothing else stays beside the files and their manifests.
         folder.sweep()
         try:
-            return complete_window(folder, table.shards)
+            return complete_window(folder, context.partition_key, table.shards)
         except IncompleteError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError
+from etl_assets.query import Column
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -18,7 +19,7 @@ from etl_assets.topology import Shard
 _NAMED = 5
 
 
-def complete_window(folder: Folder, shards: Sequence[Shard]) -> TableManifest:
+def complete_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> TableManifest:
     """The logical table's manifest, when all its shards are proven.
 
     Raises:
@@ -28,9 +29,7 @@ def complete_window(folder: Folder, shards: Sequence[Shard]) -> TableManifest:
     proven = [
         manifest
         for shard, manifest in zip(shards, manifests, strict=True)
-        if manifest is not None
-        and manifest.shard == shard
-        and folder.size(manifest.file) == manifest.bytes
+        if manifest is not None and _proves(folder, manifest, shard, partition)
     ]
     if len(proven) < len(shards):
         there = {manifest.shard for manifest in proven}
@@ -51,22 +50,33 @@ def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
         folder.remove(manifest_name(shard))
 
 
-def is_proven(folder: Folder, shard: Shard, csv_format: CsvFormat, query: QueryRecord) -> bool:
+def is_proven(
+    folder: Folder, partition: str, shard: Shard, csv_format: CsvFormat, query: QueryRecord
+) -> bool:
     """Whether a shard's file can stay as it is: proven, of these conventions and this query."""
     manifest = ShardManifest.read(folder, manifest_name(shard))
     return (
         manifest is not None
-        and manifest.shard == shard
         and manifest.csv == csv_format
         and manifest.query == query
         and manifest.file == csv_name(shard, csv_format)
+        and _proves(folder, manifest, shard, partition)
+    )
+
+
+def _proves(folder: Folder, manifest: ShardManifest, shard: Shard, partition: str) -> bool:
+    """Whether a manifest is this shard's, of this window, whole, and fits the file's size."""
+    return (
+        manifest.shard == shard
+        and manifest.partition == partition
+        and manifest.sample is None
         and folder.size(manifest.file) == manifest.bytes
     )
 
 
 def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
     first = manifests[0]
-    different = [manifest for manifest in manifests if manifest.columns != first.columns]
+    different = [manifest for manifest in manifests if _shape(manifest) != _shape(first)]
     if different:
         raise IncompleteError(
             f"{first.table}: the columns of its shards differ",
@@ -74,6 +84,10 @@ def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
             found=_some(f"{manifest.shard}: {_columns(manifest)}" for manifest in different),
             next_step="alter the shard tables alike, or choose `columns`, and export with --resume",
         )
+
+
+def _shape(manifest: ShardManifest) -> list[Column]:
+    return [Column(column.name, column.type).without_width for column in manifest.columns]
 
 
 def _columns(manifest: ShardManifest) -> str:

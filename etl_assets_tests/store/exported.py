@@ -111,4 +111,4 @@ def export_window(folder: Folder, csv_format: CsvFormat = PLAIN) -> None:
     """Write every shard of a window, and its manifest last of all."""
     for number, shard in enumerate(SHARDS):
         export_shard(folder, shard, [(number, f"name {number}"), (number + 10, None)], csv_format)
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, SHARDS).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())

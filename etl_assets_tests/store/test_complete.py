@@ -14,6 +14,7 @@ from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.topology import Shard
 from etl_assets_tests.store.exported import (
     COLUMNS,
+    KEY,
     PLAIN,
     QUERY,
     SHARDS,
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> LocalFolder:
 def refusal(folder: LocalFolder, shards: tuple[Shard, ...] = SHARDS) -> str:
     """Why the window is not complete, in one line."""
     with pytest.raises(IncompleteError) as refused:
-        complete_window(folder, shards)
+        complete_window(folder, KEY, shards)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -44,7 +45,7 @@ def change(folder: LocalFolder, name: str, **facts: Any) -> None:
 
 
 def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
-    complete = complete_window(folder, SHARDS)
+    complete = complete_window(folder, KEY, SHARDS)
     assert [manifest.shard for manifest in complete.shards] == list(SHARDS)
     assert complete.rows == 6
     assert complete.as_json() == folder.read_json(TABLE_MANIFEST)
@@ -52,7 +53,7 @@ def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
 
 def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> None:
     turned = SHARDS[::-1]
-    assert [found.shard for found in complete_window(folder, turned).shards] == list(turned)
+    assert [found.shard for found in complete_window(folder, KEY, turned).shards] == list(turned)
 
 
 def test_shards_without_a_manifest_are_named(folder: LocalFolder) -> None:
@@ -120,7 +121,7 @@ def test_columns_that_differ_are_named(
 
 
 def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
-    assert all(is_proven(folder, shard, PLAIN, QUERY) for shard in SHARDS)
+    assert all(is_proven(folder, KEY, shard, PLAIN, QUERY) for shard in SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
 def test_a_shard_of_other_conventions_is_not_proven(
     folder: LocalFolder, csv_format: CsvFormat
 ) -> None:
-    assert not is_proven(folder, SHARDS[0], csv_format, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], csv_format, QUERY)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_a_shard_of_other_conventions_is_not_proven(
     ],
 )
 def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
-    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY.model_copy(update=facts))
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY.model_copy(update=facts))
 
 
 def test_a_shard_whose_file_has_another_size_is_not_proven(
@@ -160,23 +161,23 @@ def test_a_shard_whose_file_has_another_size_is_not_proven(
 ) -> None:
     with (tmp_path / csv_name(SHARDS[0], PLAIN)).open("ab") as file:
         file.write(b"\n")
-    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY)
-    assert is_proven(folder, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
+    assert is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
 
 
 def test_a_shard_without_its_file_or_its_manifest_is_not_proven(folder: LocalFolder) -> None:
     folder.remove(csv_name(SHARDS[0], PLAIN))
     folder.remove(manifest_name(SHARDS[1]))
-    assert not is_proven(folder, SHARDS[0], PLAIN, QUERY)
-    assert not is_proven(folder, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
 
 
 def test_the_proof_of_another_shard_or_file_is_none(folder: LocalFolder) -> None:
     other = folder.read_json(manifest_name(SHARDS[0]))
     folder.write_json(manifest_name(SHARDS[1]), other)
     change(folder, manifest_name(SHARDS[2]), file=csv_name(SHARDS[0], PLAIN))
-    assert not is_proven(folder, SHARDS[1], PLAIN, QUERY)
-    assert not is_proven(folder, SHARDS[2], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[2], PLAIN, QUERY)
 
 
 def test_resetting_removes_the_proofs_of_these_shards_and_nothing_else(
@@ -205,3 +206,23 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
     assert [shard["file"] for shard in table["shards"]] == [
         csv_name(shard, PLAIN) for shard in SHARDS
     ]
+
+
+def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
+    assert not is_proven(folder, "2026-11-30", SHARDS[0], PLAIN, QUERY)
+    with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
+        complete_window(folder, "2026-11-30", SHARDS)
+    export_shard(folder, SHARDS[0], [(1, "one")], sample=1)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
+    assert str(SHARDS[0]) in refusal(folder)
+
+
+def test_the_display_width_of_a_number_is_no_difference(folder: LocalFolder) -> None:
+    columns = [("id", "bigint(20) unsigned"), ("born", "year(4)")]
+    plain = [("id", "bigint unsigned"), ("born", "year")]
+    for shard, kinds in zip(SHARDS, (columns, plain, plain), strict=True):
+        export_shard(folder, shard, [(1, 2)], columns=kinds)
+    assert complete_window(folder, KEY, SHARDS).rows == 3
+    export_shard(folder, SHARDS[0], [(1, 2)], columns=[("id", "int(8) zerofill"), *plain[1:]])
+    export_shard(folder, SHARDS[1], [(1, 2)], columns=[("id", "int(9) zerofill"), *plain[1:]])
+    assert "int(9) zerofill" in refusal(folder)

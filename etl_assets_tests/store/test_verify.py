@@ -72,7 +72,7 @@ def test_empty_tables_are_right(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     for shard in SHARDS:
         export_shard(folder, shard, [])
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, SHARDS).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
     assert findings(tmp_path) == []
 
 
@@ -178,7 +178,7 @@ def test_a_stale_table_manifest_is_found(window: Path) -> None:
 
 def test_a_table_manifest_of_fewer_shards_is_found(window: Path) -> None:
     folder = LocalFolder(window)
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, SHARDS[:2]).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS[:2]).as_json())
     assert the_finding(window).startswith(f"{window / TABLE_MANIFEST}: stale")
 
 
