@@ -7,7 +7,7 @@ quoted. Records end in a line feed; nothing is ever escaped with a backslash.
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -17,6 +17,7 @@ from etl_assets.errors import CsvError, SettingError
 Value: TypeAlias = str | bytes | int | float | None
 """What a driver hands over: text, raw bytes, or (SQLite) numbers."""
 
+_SHOWN_BYTES = 80
 _SPECIAL_IN_TOKEN = re.compile(r'["\r\n]')
 
 
@@ -101,15 +102,18 @@ class RecordReader:
     """A strict, streaming parser of the conventions, for one file.
 
     Feed it the file's blocks in order; it gives back whole records. Whatever the conventions do
-    not allow (a stray quote, a bare CR, a record of the wrong width, bytes that are not UTF-8, a
-    file that ends inside a record) is a CsvError that names the byte offset.
+    not allow (a stray quote, a bare CR, an empty field where NULL has another token, a record of
+    the wrong width, bytes that are not UTF-8, a file that ends inside a record) is a CsvError that
+    names the byte offset of its record. Time is linear and memory is a few of the longest records.
     """
 
     def __init__(self, csv_format: CsvFormat, width: int) -> None:
         comma = re.escape(csv_format.delimiter)
         # Possessive quantifiers (*+): a record matches at once or not at all, in linear time.
         quoted = '[^"]*+(?:""[^"]*+)*+'
-        plain = f'[^{comma}"\r\n]*+'
+        plain = f'[^{comma}"\r\n]' + ("++" if csv_format.null else "*+")
+        if csv_format.quoting == "all":
+            plain = re.escape(csv_format.null)
         field = f'(?:"{quoted}"|{plain})'
         self._record = re.compile(f"{field}(?:{comma}{field}){{{width - 1}}}\n".encode())
         self._field = re.compile(f'(?:"({quoted})"|({plain}))(?:{comma}|\n)'.encode())
@@ -119,28 +123,19 @@ class RecordReader:
 
     def raw_records(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Each record as its bytes, line feed included."""
-        pending = b""
+        pending = bytearray()
         wait_for = 0
         for block in blocks:
             pending += block
             # A record longer than a block is not tried again before its bytes have doubled.
-            if len(pending) < wait_for:
-                continue
-            position = 0
-            while (found := self._record.match(pending, position)) is not None:
-                position = found.end()
-                self._offset += found.end() - found.start()
-                yield found.group()
-            pending = pending[position:]
-            wait_for = 0 if position else 2 * len(pending)
-            self._refuse_hopeless(pending)
-        while pending:
-            found = self._record.match(pending)
-            if found is None:
-                raise self._malformed(pending)
-            pending = pending[found.end() :]
-            self._offset += found.end()
-            yield found.group()
+            if len(pending) >= wait_for:
+                taken = yield from self._whole(pending)
+                del pending[:taken]
+                wait_for = 0 if taken else 2 * len(pending)
+                self._refuse_hopeless(pending)
+        taken = yield from self._whole(pending)
+        if taken < len(pending):
+            raise self._malformed(pending[taken:])
 
     def records(self, blocks: Iterable[bytes]) -> Iterator[list[str | None]]:
         """Each record as its values; None for NULL."""
@@ -149,27 +144,37 @@ class RecordReader:
 
     def values(self, raw: bytes) -> list[str | None]:
         """The values of one record that `raw_records` gave."""
-        try:
-            return [self._value(*match.groups()) for match in self._field.finditer(raw)]
-        except UnicodeDecodeError:
-            raise CsvError(
-                f"record that ends at byte {self._offset}", wanted="UTF-8", found=repr(raw[:80])
-            ) from None
+        return [self._value(*match.groups()) for match in self._field.finditer(raw)]
+
+    def _whole(self, pending: bytearray) -> Generator[bytes, None, int]:
+        """The records at the beginning; returns where they end."""
+        position = 0
+        while (found := self._record.match(pending, position)) is not None:
+            raw = found.group()
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                raise self._wrong("UTF-8", raw) from None
+            position = found.end()
+            self._offset += len(raw)
+            yield raw
+        return position
 
     def _value(self, quoted: bytes | None, plain: bytes | None) -> str | None:
         if quoted is not None:
             return quoted.replace(b'""', b'"').decode()
         return None if plain is None or plain == self._null else plain.decode()
 
-    def _refuse_hopeless(self, pending: bytes) -> None:
+    def _refuse_hopeless(self, pending: bytearray) -> None:
         """Fail early where no further byte could complete the record: a line without a quote."""
         end = pending.find(b"\n")
-        if end >= 0 and b'"' not in pending[:end]:
+        if end >= 0 and pending.find(b'"', 0, end) < 0:
             raise self._malformed(pending)
 
-    def _malformed(self, pending: bytes) -> CsvError:
-        return CsvError(
-            f"byte {self._offset}",
-            wanted=f"a whole record of {self._width} fields",
-            found=repr(pending.split(b"\n", 1)[0][:80]),
-        )
+    def _malformed(self, pending: bytearray) -> CsvError:
+        end = pending.find(b"\n")
+        line = pending[: end if end >= 0 else len(pending)]
+        return self._wrong(f"a whole record of {self._width} fields", bytes(line))
+
+    def _wrong(self, wanted: str, found: bytes) -> CsvError:
+        return CsvError(f"byte {self._offset}", wanted=wanted, found=repr(found[:_SHOWN_BYTES]))

@@ -55,13 +55,21 @@ def read_lock(folder: Path) -> Lock:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["patterns"]
         return Lock({_key(entry): _names(entry) for entry in entries})
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ConfigError(
-            f"{LOCK_NAME}:1",
-            wanted="the file that `etl-assets discover` writes",
-            found=f"{type(error).__name__}: {error}",
-            next_step="run `etl-assets discover` again",
-        ) from None
+    except json.JSONDecodeError as error:
+        raise _corrupt(error.lineno, error.msg) from None
+    except OSError as error:
+        raise _corrupt(1, error.strerror or str(error)) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _corrupt(1, f"{type(error).__name__} {error}") from None
+
+
+def _corrupt(line: int, found: str) -> ConfigError:
+    return ConfigError(
+        f"{LOCK_NAME}:{line}",
+        wanted="the file that `etl-assets discover` writes",
+        found=found,
+        next_step="run `etl-assets discover` again",
+    )
 
 
 def write_lock(folder: Path, resolved: Mapping[PatternKey, Iterable[tuple[str, str]]]) -> None:
@@ -84,12 +92,22 @@ def _grouped(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _key(entry: dict[str, Any]) -> PatternKey:
-    return entry["table"], entry["host"], entry["match"]
+    return _text(entry["table"]), _text(entry["host"]), _text(entry["match"])
 
 
 def _names(entry: dict[str, Any]) -> Names:
+    found: dict[str, list[Any]] = entry["found"]
+    for database, shard_tables in found.items():
+        if not isinstance(shard_tables, list):
+            raise TypeError(f"in {database!r}: no list of tables")
     return [
-        (database, shard_table)
-        for database, shard_tables in entry["found"].items()
+        (database, _text(shard_table))
+        for database, shard_tables in found.items()
         for shard_table in shard_tables
     ]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"in place of a text: {value!r}")
+    return value

@@ -60,8 +60,9 @@ _DISPLAY_WIDTH = re.compile(r"(?<=int|ear)\(\d+\)", re.IGNORECASE)
 
 def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
     srid = sa.func.ST_SRID(column)
-    prefix = sa.case((srid == 0, ""), else_=sa.func.concat("SRID=", srid, ";"))
-    return sa.func.concat(prefix, sa.func.ST_AsText(column))
+    text = sa.func.ST_AsText(column)
+    # CONCAT only where it has to be: it gives NULL for what exceeds max_allowed_packet.
+    return sa.case((srid == 0, text), else_=sa.func.concat("SRID=", srid, ";", text))
 
 
 _GEOMETRIES = (

@@ -137,7 +137,7 @@ def expand(pattern: str) -> list[str]:
     """All names of a brace pattern, in its order.
 
     `{00..31}`, `{a,b}` and their nesting as in a shell; ShardingSphere's `${0..3}` and `$->{0..3}`
-    mean the same; a backslash takes a brace as it is.
+    mean the same; a backslash takes a brace (or the `$` before it) as it is.
 
     Raises:
         ValueError: a brace that is left unexpanded, or more than a million names.
@@ -147,7 +147,7 @@ def expand(pattern: str) -> list[str]:
             f"wanted a list such as {{a,b}}, found ShardingSphere's list in {pattern!r}"
         )
     # keep_escapes tells a brace that was escaped from one that could not be expanded.
-    shell = re.sub(r"\$(?:->)?(?=\{)", "", pattern)
+    shell = re.sub(r"(?<!\\)\$(?:->)?(?=\{)", "", pattern)
     try:
         names = bracex.expand(shell, keep_escapes=True, limit=MAX_PATTERN_TABLES)
     except bracex.ExpansionLimitException:
@@ -160,7 +160,7 @@ def expand(pattern: str) -> list[str]:
                 f"wanted ranges such as {{00..31}} or lists such as {{a,b}}, "
                 f"found a brace left unexpanded in {pattern!r}"
             )
-    return [re.sub(r"\\(.)", r"\1", name) for name in names]
+    return [re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL) for name in names]
 
 
 def key_part(name: str) -> str:

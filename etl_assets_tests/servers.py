@@ -17,19 +17,22 @@ import pymysql
 
 URL_VARIABLE = "ETL_ASSETS_TEST_MYSQL_URL"
 PASSWORD_VARIABLE = "ETL_ASSETS_TEST_PASSWORD"
-ACCOUNT = "etl_reader"
 _START_SECONDS = 60
 
 _OPTIONS = (
     "--bind-address=127.0.0.1",
-    "--skip-name-resolve",
     "--max-allowed-packet=64M",
     "--innodb-buffer-pool-size=64M",
+    "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=0",
     "--performance-schema=OFF",
     # Packaged MySQL names a folder that need not exist.
     "--secure-file-priv=",
 )
+# Without names its anonymous account of localhost does not come before ours.
+_MARIADB_OPTIONS = ("--innodb-log-file-size=8M", "--skip-name-resolve")
+# Its root account is of localhost: the name is wanted. Its log sizes itself.
+_MYSQL_OPTIONS = ("--mysqlx=OFF",)
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Server:
     port: int
     user: str
     password: str = field(repr=False)
+    # Of this process alone: others may test on the same server.
+    reader: str = field(default_factory=lambda: f"etl_reader_{secrets.token_hex(4)}")
 
     @property
     def url(self) -> str:
         """The reader's URL, without a password."""
-        return f"mysql+pymysql://{ACCOUNT}@{self.host}:{self.port}"
+        return f"mysql+pymysql://{self.reader}@{self.host}:{self.port}"
 
     def host_config(self) -> dict[str, Any]:
         """The server as a host of etl_assets.yaml."""
@@ -77,6 +82,32 @@ class Server:
         """Whether it is MariaDB rather than Oracle's MySQL."""
         return "MariaDB" in str(self.execute("SELECT VERSION()")[0][0])
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether it knows MySQL's VECTOR type."""
+        return not self.is_mariadb and int(str(self.execute("SELECT VERSION()")[0][0])[0]) >= 9
+
+    @contextmanager
+    def changed(self, **settings: str | float) -> Iterator[None]:
+        """Global variables changed for a while: new connections have them as their own."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            before = {}
+            for name in settings:
+                cursor.execute(f"SELECT @@GLOBAL.{name}")
+                before[name] = (cursor.fetchone() or ("",))[0]
+            try:
+                for name, value in settings.items():
+                    cursor.execute(f"SET GLOBAL {name} = %s", (value,))
+                yield
+            finally:
+                for name, value in before.items():
+                    cursor.execute(f"SET GLOBAL {name} = %s", (value,))
+
+    def running(self, text: str) -> list[int]:
+        """The threads that run a statement with this text in it."""
+        rows = self.execute("SHOW FULL PROCESSLIST")
+        return [row[0] for row in rows if text in str(row[7]) and "PROCESSLIST" not in str(row[7])]
+
     @contextmanager
     def database(self, prefix: str = "shop") -> Iterator[str]:
         """A new database with a name of its own, dropped at the end."""
@@ -98,37 +129,42 @@ def running_server(folder: Path) -> Iterator[Server]:
     given = os.environ.get(URL_VARIABLE)
     if given:
         url = urlsplit(given)
-        yield _with_reader(
-            Server(
-                url.hostname or "127.0.0.1",
-                url.port or 3306,
-                unquote(url.username or "root"),
-                unquote(url.password or ""),
-            )
+        server = Server(
+            url.hostname or "127.0.0.1",
+            url.port or 3306,
+            unquote(url.username or "root"),
+            unquote(url.password or ""),
         )
+        with _reader(server):
+            yield server
         return
-    with _private_server(folder) as server:
-        yield _with_reader(server)
+    with _private_server(folder) as server, _reader(server):
+        yield server
 
 
-def _with_reader(server: Server) -> Server:
+@contextmanager
+def _reader(server: Server) -> Iterator[None]:
     secret = os.environ.setdefault(PASSWORD_VARIABLE, "s3cret-" + secrets.token_hex(8))
+    account = f"'{server.reader}'@'%'"
     server.execute(
-        f"DROP USER IF EXISTS '{ACCOUNT}'@'%'",
-        f"CREATE USER '{ACCOUNT}'@'%' IDENTIFIED BY '{secret}'",
-        f"GRANT SELECT ON *.* TO '{ACCOUNT}'@'%'",
+        f"CREATE USER {account} IDENTIFIED BY '{secret}'", f"GRANT SELECT ON *.* TO {account}"
     )
-    return server
+    try:
+        yield
+    finally:
+        server.execute(f"DROP USER {account}")
 
 
 @contextmanager
 def _private_server(folder: Path) -> Iterator[Server]:
-    binary = shutil.which("mariadbd") or shutil.which("mysqld")
-    if binary is None:
+    found = shutil.which("mariadbd") or shutil.which("mysqld")
+    if found is None:
         raise RuntimeError(
             f"wanted mariadbd or mysqld on PATH, or {URL_VARIABLE} set, found neither; "
             "install one, on Debian as root: apt-get install mariadb-server"
         )
+    # A mysqld may be another name for mariadbd.
+    binary = str(Path(found).resolve())
     data = folder / "data"
     _make_data(binary, data)
     port = _free_port()
@@ -143,7 +179,7 @@ def _private_server(folder: Path) -> Iterator[Server]:
             f"--pid-file={folder / 'server.pid'}",
             f"--port={port}",
             *_OPTIONS,
-            *(() if "mariadbd" in binary else ("--mysqlx=OFF",)),
+            *(_MARIADB_OPTIONS if "mariadbd" in binary else _MYSQL_OPTIONS),
         ],
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -160,6 +196,7 @@ def _private_server(folder: Path) -> Iterator[Server]:
             process.kill()
             process.wait()
         log.close()
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _make_data(binary: str, data: Path) -> None:
@@ -170,6 +207,7 @@ def _make_data(binary: str, data: Path) -> None:
             "--no-defaults",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
+            "--innodb-log-file-size=8M",
             *_as_root(),
             f"--datadir={data}",
         ]

@@ -22,6 +22,11 @@ def test_every_error_survives_pickling(kind: type[errors.EtlAssetsError]) -> Non
     assert copy.exit_code == error.exit_code
 
 
+def test_a_wrong_setting_names_its_key_and_survives_pickling() -> None:
+    copy = pickle.loads(pickle.dumps(errors.SettingError("null", "wanted a token, found none")))
+    assert (copy.key, str(copy)) == ("null", "wanted a token, found none")
+
+
 def test_an_error_is_one_line_whatever_it_is_about() -> None:
     error = errors.ShardError("s.t", found="line one\nline two", next_step="see\nthe log")
     assert str(error) == "s.t: found line one line two; see the log"

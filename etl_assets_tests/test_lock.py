@@ -1,14 +1,17 @@
 """etl_assets.lock: sorted, stable, and nothing else."""
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_assets.errors import ConfigError
-from etl_assets.lock import LOCK_NAME, natural_order, read_lock, write_lock
+from etl_assets.lock import LOCK_NAME, PatternKey, natural_order, read_lock, write_lock
 
+NAMES = st.tuples(st.text(min_size=1), st.text(min_size=1))
 KEY = ("orders", "shop-b", r"^shop_\d+\.orders_\d+$")
 
 
@@ -47,11 +50,54 @@ def test_a_pattern_that_was_never_resolved_is_not_an_empty_one(tmp_path: Path) -
     assert read_lock(tmp_path).tables(*KEY) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"patterns": [{"table": "orders"}]}', "\0"])
+def pattern(**changes: object) -> str:
+    """A lock of one pattern, changed."""
+    entry = {"table": "orders", "host": "h", "match": "^s", "found": {"s": ["t"]}, **changes}
+    return json.dumps({"version": 1, "patterns": [entry]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "5",
+        '{"patterns": 5}',
+        '{"patterns": [{"table": "orders"}]}',
+        pattern(found=["t"]),
+        pattern(found={"s": "orders"}),
+        pattern(found={"s": [5]}),
+        pattern(host=["h"]),
+        "\0",
+    ],
+)
 def test_any_other_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"^etl_assets\.lock:1: .*; run `etl-assets discover`"):
         read_lock(tmp_path)
+
+
+def test_a_conflict_that_was_not_resolved_is_named_with_its_line(tmp_path: Path) -> None:
+    text = pattern().replace("[", "[\n<<<<<<< HEAD\n", 1)
+    (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:2: wanted the file that"):
+        read_lock(tmp_path)
+
+
+def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).mkdir()
+    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:1: .* found Is a directory"):
+        read_lock(tmp_path)
+
+
+@given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), st.lists(NAMES, unique=True)))
+def test_any_names_come_back(resolved: dict[PatternKey, list[tuple[str, str]]]) -> None:
+    with TemporaryDirectory() as folder:
+        write_lock(Path(folder), resolved)
+        lock = read_lock(Path(folder))
+        for key, names in resolved.items():
+            assert sorted(lock.tables(*key) or []) == sorted(names)
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=6))

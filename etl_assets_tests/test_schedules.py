@@ -1,11 +1,13 @@
 """A schedule requests every window that was completed since the tick before, once each."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from etl_assets.config import parse_config
 from etl_assets.defs.build import build_definitions
@@ -34,9 +36,10 @@ def schedule(made: dg.RepositoryDefinition) -> dg.ScheduleDefinition:
     return made.get_schedule_def("export_orders_schedule")
 
 
-def requested(made: dg.RepositoryDefinition, instant: str) -> list[str]:
+def requested(made: dg.RepositoryDefinition, instant: str | datetime) -> list[str]:
     """The keys that a tick at an instant (in UTC) requests."""
-    now = datetime.fromisoformat(instant).replace(tzinfo=UTC)
+    text = instant if isinstance(instant, str) else instant.isoformat()
+    now = datetime.fromisoformat(text).replace(tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
             instance=instance, scheduled_execution_time=now, repository_def=made
@@ -97,6 +100,45 @@ def test_frequent_ticks_request_each_window_once(tmp_path: Path) -> None:
     ]
 
 
+def ticks_of(cron: str, zone: str, begin: str, days: float) -> list[datetime]:
+    """When Dagster's own reading of a cron expression ticks."""
+    first = datetime.fromisoformat(begin).replace(tzinfo=UTC)
+    ticks = schedule_execution_time_iterator(first.timestamp(), cron, zone, ascending=True)
+    return list(takewhile(lambda tick: tick <= first + timedelta(days=days), ticks))
+
+
+@pytest.mark.parametrize(
+    ("cron", "every", "zone", "begin", "days"),
+    [
+        (None, "hour", "America/New_York", "2026-03-08", 1),
+        (None, "hour", "America/New_York", "2025-11-02", 1),
+        ("*/30 * * * *", "hour", "Europe/Berlin", "2025-10-25 22:00", 0.25),
+        ("30 1 * * *", "hour", "America/New_York", "2025-11-01", 4),
+        ("30 2 * * *", "hour", "America/New_York", "2026-03-06", 4),
+        ("0 0,12 * * *", "day", "America/New_York", "2025-10-31", 4),
+        ("0 3 * * 1", "day", "Europe/Berlin", "2026-03-20", 20),
+        (None, "day", "Africa/Cairo", "2026-04-22", 5),
+        ("@daily", "week", "Africa/Cairo", "2026-04-18", 20),
+        ("0 2 28 * *", "month", "Asia/Shanghai", "2026-01-01", 120),
+    ],
+)
+def test_tick_after_tick_requests_each_window_once_whatever_the_clocks_do(
+    tmp_path: Path, cron: str | None, every: str, zone: str, begin: str, days: float
+) -> None:
+    made = location(tmp_path, cron, every=every, start="2025-10-01", timezone=zone)
+    ticks = ticks_of(str(schedule(made).cron_schedule), zone, begin, days)
+    assert len(ticks) > 2
+    partitions = made.asset_graph.get(dg.AssetKey("orders")).partitions_def
+    assert partitions is not None
+
+    def completed(tick: datetime) -> list[str]:
+        return list(partitions.get_partition_keys(tick))
+
+    keys = [key for tick in ticks[1:] for key in requested(made, tick.astimezone(UTC))]
+    assert keys == completed(ticks[-1])[len(completed(ticks[0])) :]
+    assert keys
+
+
 def test_an_hour_that_clocks_repeat_is_requested_twice_by_two_keys(tmp_path: Path) -> None:
     made = location(tmp_path, every="hour", timezone="America/New_York")
     assert requested(made, "2026-11-01 06:10") == ["2026-11-01-01:00"]
@@ -108,6 +150,13 @@ def test_a_snapshot_table_requests_its_newest_complete_window(tmp_path: Path) ->
     assert requested(made, "2026-11-16 03:00") == ["2026-11-15"]
 
 
-def test_what_is_no_cron_expression_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"schedule: wanted a cron expression, found 'at noon'"):
-        location(tmp_path, "at noon")
+@pytest.mark.parametrize(
+    "cron",
+    ["at noon", "0 2 * *", "* * * * * *", "60 2 * * *", "@reboot", "0 0 31 4 *", "0 0 30 2 *"],
+)
+def test_what_never_ticks_is_refused(tmp_path: Path, cron: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        location(tmp_path, cron)
+    assert str(caught.value).endswith(
+        f"tables.orders.schedule: wanted a cron expression such as 0 2 * * *, found {cron!r}"
+    )

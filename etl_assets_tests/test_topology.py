@@ -1,5 +1,7 @@
 """Patterns to shards, and shards to file names."""
 
+import hashlib
+import math
 import re
 import unicodedata
 from pathlib import Path
@@ -52,21 +54,41 @@ def test_braces_nest_multiply_and_may_be_escaped() -> None:
     assert expand("s.{a,b{1..2}}") == ["s.a", "s.b1", "s.b2"]
     assert expand(r"s.a\{b\}") == ["s.a{b}"]
     assert expand("s.a$b") == ["s.a$b"]
+    assert expand(r"s.a\${0..1}") == ["s.a$0", "s.a$1"]
+    assert expand("s.{,a_}t") == ["s.t", "s.a_t"]
+    assert expand("s.t_{3..1}") == ["s.t_3", "s.t_2", "s.t_1"]
+    assert expand("s.t_{0..6..3}") == ["s.t_0", "s.t_3", "s.t_6"]
 
 
 def test_more_than_a_thousand_names_are_expanded() -> None:
     assert len(expand("s_{00..63}.t_{0000..0063}")) == 4096
 
 
-@pytest.mark.parametrize("pattern", ["s.t_{00..}", "s.t_{0}", "s.t_{", "s.t}"])
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_braces_give_as_many_names_as_they_multiply_to(counts: list[int]) -> None:
+    found = expand("s.t" + "".join(f"_{{1..{count}}}" for count in counts))
+    # A shell leaves {1..1} one name too.
+    assert len(found) == len(set(found)) == math.prod(counts)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_name_can_be_written_with_backslashes(name: str) -> None:
+    assert expand("".join(f"\\{char}" for char in name)) == [name]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["s.t_{00..}", "s.t_{0}", "s.t_{", "s.t}", "s.{}", "s.t_{a..bb}", "s.${SHOP}", "{s.t"],
+)
 def test_a_brace_left_unexpanded_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="found a brace left unexpanded"):
         expand(pattern)
 
 
-def test_shardingsphere_s_lists_are_not_taken_for_names() -> None:
+@pytest.mark.parametrize("pattern", ["s.t_${['a','b']}", "s.t_$->{ ['a']}", "s_${[1,2]}.t"])
+def test_shardingsphere_s_lists_are_not_taken_for_names(pattern: str) -> None:
     with pytest.raises(ValueError, match="found ShardingSphere's list"):
-        expand("s.t_${['a','b']}")
+        expand(pattern)
 
 
 def test_too_many_names_are_refused_before_they_are_made() -> None:
@@ -120,6 +142,20 @@ def test_letters_and_digits_of_any_script_stay() -> None:
     assert safe_name("..") == "%2E%2E"
     assert safe_name("sla/sh sp") == "sla%2Fsh%20sp"
     assert safe_name("2026-11-02-13:00") == "2026-11-02-13%3A00"
+    assert safe_name("100%~`\n") == "100%25%7E%60%0A"
+
+
+@pytest.mark.parametrize(
+    ("database", "table"),
+    [("..", ".."), ("a/b", "../../c"), ("a", "b.c"), ("", "\0"), ("~", "~"), ("e\u0301", "é")],
+)
+def test_no_name_leaves_its_folder(tmp_path: Path, database: str, table: str) -> None:
+    stem = Shard("orders", "h", database, table).file_stem
+    assert stem.count(".") == 2
+    path = tmp_path / f"{stem}.csv"
+    path.touch()
+    assert list(tmp_path.iterdir()) == [path]
+    assert [unquote(part) for part in stem.split(".")] == ["h", database, table]
 
 
 @given(st.lists(names, min_size=2, max_size=2, unique=True), names)
@@ -130,8 +166,20 @@ def test_files_of_different_shards_have_different_names(tables: list[str], datab
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=30, max_size=300))
 def test_a_long_name_is_cut_and_ends_in_its_hash(name: str) -> None:
-    stem = shorten(safe_name(name))
+    whole = safe_name(name)
+    stem = shorten(whole)
     assert len(stem.encode()) <= 200
-    if stem != safe_name(name):
-        assert re.search(r"~[0-9a-f]{16}$", stem)
-        assert not re.search(r"%[0-9A-F]?~", stem)
+    if len(whole.encode()) <= 200:
+        assert stem == whole
+    else:
+        kept, _, digest = stem.rpartition("~")
+        assert digest == hashlib.sha256(whole.encode()).hexdigest()[:16]
+        assert whole.startswith(kept)
+        assert len(kept.encode()) > 200 - 17 - 4
+        assert not re.search(r"%[0-9A-F]?$", kept)
+
+
+def test_long_names_that_begin_alike_have_different_files() -> None:
+    stems = {Shard("orders", "h" * 40, "s", "表" * 63 + end).file_stem for end in "abc"}
+    assert len(stems) == 3
+    assert all(len(stem.encode()) <= 200 and "~" in stem for stem in stems)

@@ -1,6 +1,5 @@
 """Cadences as Dagster's time-window partitions, and what their keys mean."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -15,7 +14,7 @@ _CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": 
 _TICK = {"hour": "10 * * * *", "day": "10 0 * * *", "week": "10 0 * * 1", "month": "10 0 1 * *"}
 _HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 _DAY_FORMAT = "%Y-%m-%d"
-_NAMED_KEYS = 3
+_ARTICLE = {"hour": "an", "day": "a", "week": "a", "month": "a"}
 
 Cadence = Literal["hour", "day", "week", "month"]
 
@@ -123,12 +122,13 @@ def _key(partitions: dg.TimeWindowPartitionsDefinition, window: dg.TimeWindow) -
 
 def _unknown(table: LogicalTable, key: str) -> UsageError:
     every = table.settings.partition.every
-    keys: Sequence[str] = partitions_of(table).get_partition_keys()
-    few = ", ".join(keys) or "none yet"
-    known = f"{keys[0]} to {keys[-1]}" if len(keys) > _NAMED_KEYS else few
+    partitions = partitions_of(table)
+    first, last = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+    known = "none yet" if first is None else first if first == last else f"{first} to {last}"
+    state = "has begun" if table.settings.is_snapshot else "has ended"
     return UsageError(
         f"{table.name}: partition {key!r}",
-        wanted=f"the exact start of a {every} that has ended ({known})",
+        wanted=f"the exact start of {_ARTICLE[every]} {every} that {state} ({known})",
         found="no such window",
         next_step="`etl-assets plan` shows the windows",
     )

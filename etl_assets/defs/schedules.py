@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import is_valid_cron_schedule
+from dagster._utils.schedules import is_valid_cron_schedule, schedule_execution_time_iterator
+from dagster._vendored.croniter.croniter import CroniterBadDateError
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.names import job_name
@@ -62,11 +63,21 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
     cron = table.settings.schedule
     if cron is None:
         return default_cron(table.settings.partition.every)
-    if not is_valid_cron_schedule(cron):
+    if not is_valid_cron_schedule(cron) or not _ever_ticks(cron):
         raise config.error(
-            ("tables", table.name, "schedule"), f"wanted a cron expression, found {cron!r}"
+            ("tables", table.name, "schedule"),
+            f"wanted a cron expression such as 0 2 * * *, found {cron!r}",
         )
     return cron
+
+
+def _ever_ticks(cron: str) -> bool:
+    """Whether there is a tick at all: on the 31st of April there is none."""
+    try:
+        next(schedule_execution_time_iterator(0, cron, "UTC", ascending=True))
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 def _ticks(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:

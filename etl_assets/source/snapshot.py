@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from etl_assets.query import Column, source_table
+from etl_assets.source.abandon import drop, end_query, may_still_run, thread_of
 from etl_assets.source.engines import Engines
 from etl_assets.topology import Shard
 
@@ -23,6 +24,8 @@ _PIN = (
     "SET SESSION sql_select_limit = 18446744073709551615",
     # The time the server waits for a slow reader: a slow disk is not a lost client.
     "SET SESSION net_write_timeout = 3600",
+    # So many warnings are kept; one that tells of a lost value must not fall off the end.
+    "SET SESSION max_error_count = 65535",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 )
 _NO_STATEMENT_LIMIT = {
@@ -78,19 +81,24 @@ class Snapshot:
 def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
     """Open a connection for one shard table; it is closed at the end, whatever happens.
 
+    Left with an error, it is dropped at once, and a query that still runs is ended.
+
     Raises:
         sqlalchemy.exc.DBAPIError: as the server says it, when it cannot be reached or the table
             is not there.
     """
     engine = engines.get(shard.host, shard.database)
     with engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
+        if connection.dialect.name == "sqlite":
+            yield _sqlite_snapshot(connection, shard)
+            return
+        thread = thread_of(connection)
         try:
-            open_one = _sqlite_snapshot if is_sqlite else _mysql_snapshot
-            yield open_one(connection, shard)
-        except BaseException:
-            if not is_sqlite:
-                _abandon(connection)
+            yield _mysql_snapshot(connection, shard)
+        except BaseException as error:
+            drop(connection)
+            if may_still_run(error):
+                end_query(engine, thread, shard)
             raise
 
 
@@ -154,21 +162,6 @@ _TABLE_ENGINE = sa.text(
 
 def _names(shard: Shard) -> dict[str, str]:
     return {"database": shard.database, "name": shard.shard_table}
-
-
-def _abandon(connection: Connection) -> None:
-    """Drop the socket: closing politely would first read all that the server still sends."""
-    if connection.invalidated:
-        # The driver has lost it already.
-        return
-    raw: Any = connection.connection.dbapi_connection
-    result = raw._result  # noqa: SLF001
-    if result is not None:
-        # Cursor and result would each read on to the end when they are collected.
-        result.unbuffered_active = False
-        raw._result = None  # noqa: SLF001
-    raw._force_close()  # noqa: SLF001
-    connection.invalidate()
 
 
 def _provoke(connection: Connection, shard: Shard) -> None:

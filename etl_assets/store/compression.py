@@ -13,6 +13,7 @@ SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 3
+_PIECE_BYTES = 1 << 10
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -64,14 +65,21 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
         stream = _zstandard().ZstdDecompressor().decompressobj()
         failure = _zstandard().ZstdError
     try:
-        for block in blocks:
-            yield stream.decompress(block)
+        for piece in _pieces(blocks):
+            yield stream.decompress(piece)
             if stream.unused_data:
                 raise ValueError(f"more bytes after the end of the {compression} stream")
     except failure as error:
         raise ValueError(str(error)) from None
     if not stream.eof:
         raise EOFError(f"the {compression} stream ends early")
+
+
+def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Small pieces: a block of zeros may be a thousand times as large when it is unpacked."""
+    for block in blocks:
+        for start in range(0, len(block), _PIECE_BYTES):
+            yield block[start : start + _PIECE_BYTES]
 
 
 def _zstandard() -> ModuleType:

@@ -266,6 +266,8 @@ class RemoteFolder(Folder):
         return opened
 
     def size(self, name: str) -> int | None:
+        # What the file system remembers of it may be from before another process wrote it.
+        self._path.fs.invalidate_cache()
         try:
             return int(self._path.fs.size((self._path / name).path))
         except FileNotFoundError:

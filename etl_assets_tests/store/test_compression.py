@@ -72,6 +72,15 @@ def test_bytes_after_the_end_are_refused(compression: Compression, size: int) ->
 
 
 @packed
+def test_what_packs_well_is_unpacked_bit_by_bit(compression: Compression) -> None:
+    zeros = b"0" * (1 << 20)
+    stored = compressed([zeros] * 100, compression)
+    sizes = [len(block) for block in decompressed([stored], compression)]
+    assert sum(sizes) == 100 * len(zeros)
+    assert max(sizes) <= 32 * len(zeros)
+
+
+@packed
 def test_the_same_rows_give_the_same_file(compression: Compression) -> None:
     assert compressed([b"a\n"], compression) == compressed([b"a\n"], compression)
 
