@@ -59,14 +59,14 @@ class Server:
         return {"url": self.url, "password": {"env": PASSWORD_VARIABLE}}
 
     def connect(self, **options: Any) -> "pymysql.Connection[Any]":
-        """A connection of the administrator's, in autocommit."""
-        return pymysql.connect(
-            host=self.host,
-            port=self.port,
-            user=self.user,
-            password=self.password,
-            **{"charset": "utf8mb4", "autocommit": True, **options},
-        )
+        """A connection of the administrator's, in autocommit, unless the options say otherwise."""
+        usual = {
+            "user": self.user,
+            "password": self.password,
+            "charset": "utf8mb4",
+            "autocommit": True,
+        }
+        return pymysql.connect(host=self.host, port=self.port, **{**usual, **options})
 
     def execute(self, *statements: str) -> Sequence[tuple[Any, ...]]:
         """Run statements as the administrator; gives the rows of the last one."""

@@ -24,14 +24,15 @@ _PIN = (
     "SET SESSION sql_select_limit = 18446744073709551615",
     # The time the server waits for a slow reader: a slow disk is not a lost client.
     "SET SESSION net_write_timeout = 3600",
-    # So many warnings are kept; one that tells of a lost value must not fall off the end.
-    "SET SESSION max_error_count = 65535",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 )
-_NO_STATEMENT_LIMIT = {
-    True: "SET SESSION max_statement_time = 0",  # MariaDB, seconds
-    False: "SET SESSION max_execution_time = 0",  # MySQL, milliseconds
-}
+_PIN_MARIADB = (
+    "SET SESSION max_statement_time = 0",
+    # So many warnings are kept, 64 by default: one that tells of a lost value must be among them.
+    # On MySQL they are 1024, and more would need a privilege.
+    "SET SESSION max_error_count = 65535",
+)
+_PIN_MYSQL = ("SET SESSION max_execution_time = 0",)
 
 _TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB", "SQLite"})
 
@@ -112,7 +113,7 @@ def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]
 
 def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
     dialect: Any = connection.dialect
-    for statement in (*_PIN, _NO_STATEMENT_LIMIT[dialect.is_mariadb]):
+    for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     taken_at = datetime.now(UTC)

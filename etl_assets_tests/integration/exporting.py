@@ -18,6 +18,8 @@ from etl_assets.windows import Window
 from etl_assets_tests.servers import Server
 
 HOST = "shop-a"
+DIGITS = " UNION ALL ".join(f"SELECT {i} AS n" for i in range(10))
+"""Ten rows to multiply with, as a subquery."""
 
 
 def day(key: str = "2026-11-02", timezone: str = "UTC", start: datetime | None = None) -> Window:

@@ -1,8 +1,11 @@
 """Engines and snapshots against a real server."""
 
+import gc
 import multiprocessing
 import os
 import pickle
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection as Pipe
@@ -10,13 +13,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pymysql.cursors import Cursor
+from pymysql.err import OperationalError
 
+from etl_assets.source.abandon import end_query
 from etl_assets.source.catalog import databases_of, matching_tables, tables_of
 from etl_assets.source.engines import Engines
+from etl_assets.source.failures import error_number
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.topology import Shard
-from etl_assets_tests.integration.exporting import HOST, Exporter
+from etl_assets_tests.integration.exporting import DIGITS, HOST, Exporter
 from etl_assets_tests.servers import PASSWORD_VARIABLE, Server
+
+# It sends nothing before its end, so the server does not notice that nobody listens.
+SLOW = "SLEEP(20)"
 
 
 @pytest.fixture
@@ -90,17 +100,17 @@ def test_a_snapshot_is_one_even_where_the_server_defaults_to_read_committed(
     server: Server, engines: Engines, shard: Shard
 ) -> None:
     name = "tx_isolation" if server.is_mariadb else "transaction_isolation"
-    before = server.execute(f"SELECT @@GLOBAL.{name}")[0][0]
-    server.execute(f"SET GLOBAL {name} = 'READ-COMMITTED'")
-    try:
-        with open_snapshot(engines, shard) as snapshot:
-            # Written before the first read: without a snapshot the reader would see it.
-            server.execute(f"INSERT INTO {shard.database}.t VALUES (3)")
-            assert count(snapshot.connection, shard) == 2
-            assert snapshot.info.exact
-            assert snapshot.info.isolation == "REPEATABLE READ"
-    finally:
-        server.execute(f"SET GLOBAL {name} = '{before}'")
+    with (
+        server.changed(**{name: "READ-COMMITTED"}),
+        open_snapshot(engines, shard) as snapshot,
+    ):
+        # Written before the first read: without a snapshot the reader would see it.
+        server.execute(f"INSERT INTO {shard.database}.t VALUES (3)")
+        assert count(snapshot.connection, shard) == 2
+        rows = snapshot.connection.exec_driver_sql(f"SELECT id FROM {shard.database}.t")
+        assert [str(row.id) for row in rows] == ["1", "2"]
+        assert snapshot.info.exact
+        assert snapshot.info.isolation == "REPEATABLE READ"
 
 
 def test_a_table_without_transactions_is_not_called_exact(
@@ -114,36 +124,63 @@ def test_a_table_without_transactions_is_not_called_exact(
 def test_the_session_is_pinned_and_read_only(
     server: Server, engines: Engines, shard: Shard
 ) -> None:
-    limit = "max_statement_time" if server.is_mariadb else "max_execution_time"
-    server.execute(f"SET GLOBAL {limit} = 1", "SET GLOBAL sql_select_limit = 1")
-    try:
-        with open_snapshot(engines, shard) as snapshot:
-            values = snapshot.connection.exec_driver_sql(
-                f"SELECT @@sql_mode, @@time_zone, @@{limit}, @@sql_select_limit"
-            ).one()
-            assert [str(value) for value in values[:2]] == ["", "+00:00"]
-            assert float(values[2]) == 0
-            assert str(values[3]) == str(2**64 - 1)
-            with pytest.raises(sa.exc.DBAPIError):
-                snapshot.connection.exec_driver_sql(f"DELETE FROM {shard.database}.t")
-    finally:
-        server.execute(f"SET GLOBAL {limit} = DEFAULT", "SET GLOBAL sql_select_limit = DEFAULT")
+    table = f"{shard.database}.t"
+    with (
+        server.changed(sql_mode="PAD_CHAR_TO_FULL_LENGTH", time_zone="+08:00", sql_select_limit=1),
+        open_snapshot(engines, shard) as snapshot,
+    ):
+        values = snapshot.connection.exec_driver_sql(
+            "SELECT @@sql_mode, @@time_zone, @@sql_select_limit"
+        ).one()
+        assert [str(value) for value in values] == ["", "+00:00", str(2**64 - 1)]
+        assert len(snapshot.connection.exec_driver_sql(f"SELECT * FROM {table}").all()) == 2
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            snapshot.connection.exec_driver_sql(f"DELETE FROM {table}")
+    assert error_number(caught.value) in {1142, 1792}
+
+
+def test_an_account_that_may_write_cannot_by_its_snapshot(
+    server: Server, engines: Engines, shard: Shard
+) -> None:
+    server.execute(f"GRANT DELETE ON {shard.database}.* TO '{server.reader}'@'%'")
+    with (
+        pytest.raises(sa.exc.DBAPIError) as caught,
+        open_snapshot(engines, shard) as snapshot,
+    ):
+        snapshot.connection.exec_driver_sql(f"DELETE FROM {shard.database}.t")
+    assert error_number(caught.value) == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+    assert server.execute(f"SELECT COUNT(*) FROM {shard.database}.t") == ((2,),)
+
+
+def test_a_server_that_limits_statements_does_not_end_a_long_one(
+    server: Server, engines: Engines, shard: Shard
+) -> None:
+    # Seconds and milliseconds.
+    limit = {"max_statement_time": 0.2} if server.is_mariadb else {"max_execution_time": 200}
+    slow = f"SELECT id FROM {shard.database}.t WHERE SLEEP(0.3) = 0"
+    with server.changed(**limit), open_snapshot(engines, shard) as snapshot:
+        rows = snapshot.connection.exec_driver_sql(slow).scalars()
+        assert sorted(map(str, rows)) == ["1", "2"]
 
 
 def test_an_abandoned_result_is_dropped_and_not_read_to_its_end(
-    server: Server, engines: Engines, shard: Shard
+    server: Server, engines: Engines, shard: Shard, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    numbers = " UNION ALL ".join(f"SELECT {i}" for i in range(10))
-    endless = f"SELECT REPEAT('x', 1000) FROM {', '.join(f'({numbers}) t{i}' for i in range(8))}"
+    server.execute(
+        f"INSERT INTO {shard.database}.t SELECT 10 + a.n + 10 * b.n + 100 * c.n "
+        f"FROM ({DIGITS}) a, ({DIGITS}) b, ({DIGITS}) c"
+    )
+    table = f"`{shard.database}`.`t`"
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        _interrupted(engines, shard, endless)
-    # The whole result is a hundred gigabytes.
-    assert time.monotonic() - began < 5
-    give_up = time.monotonic() + 10
-    while _queries(server, "REPEAT('x', 1000)"):
-        assert time.monotonic() < give_up, "the query is still running on the server"
-        time.sleep(0.1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        # A result of ten gigabytes.
+        _interrupted(engines, shard, f"SELECT REPEAT('x', 10000) FROM {table} a, {table} b")
+    # What the exception kept alive is collected here, and would read on if it were let.
+    del caught
+    gc.collect()
+    assert time.monotonic() - began < 4
+    _is_soon_gone(server, "REPEAT('x', 10000)")
+    assert capfd.readouterr() == ("", "")
 
 
 def _interrupted(engines: Engines, shard: Shard, query: str) -> None:
@@ -153,9 +190,65 @@ def _interrupted(engines: Engines, shard: Shard, query: str) -> None:
         raise KeyboardInterrupt
 
 
-def _queries(server: Server, text: str) -> list[str]:
-    rows = server.execute("SHOW FULL PROCESSLIST")
-    return [str(row[7]) for row in rows if row[7] and text in str(row[7]) and "SHOW" not in row[7]]
+def test_a_long_count_ends_on_the_server_when_it_is_interrupted(
+    server: Server, engines: Engines, shard: Shard
+) -> None:
+    main = threading.main_thread().ident or 0
+    interrupt = threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT])
+    interrupt.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _count_slowly(engines, shard)
+    finally:
+        interrupt.cancel()
+    _is_soon_gone(server, SLOW)
+
+
+def test_a_long_count_ends_on_the_server_when_its_client_gives_up(
+    server: Server, exporter: Exporter, shard: Shard
+) -> None:
+    with pytest.raises(sa.exc.OperationalError, match="timed out"):
+        _count_slowly(exporter.engines(read_timeout=1), shard)
+    _is_soon_gone(server, SLOW)
+
+
+def _count_slowly(engines: Engines, shard: Shard) -> None:
+    with open_snapshot(engines, shard) as snapshot:
+        snapshot.connection.exec_driver_sql(
+            f"SELECT COUNT(*) FROM `{shard.database}`.`t` WHERE {SLOW} = 0"
+        )
+
+
+def test_only_the_own_query_is_ended_on_the_server(
+    server: Server, engines: Engines, shard: Shard
+) -> None:
+    def run(cursor: Cursor) -> None:
+        with pytest.raises(OperationalError):
+            cursor.execute(other)
+
+    other = f"SELECT {SLOW} FROM {shard.database}.other"
+    server.execute(f"CREATE TABLE {shard.database}.other AS SELECT 1 AS id")
+    # With the same account: the threads of others are hidden from it in any case.
+    own = {"user": server.reader, "password": os.environ[PASSWORD_VARIABLE]}
+    with server.connect(**own) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        thread_id = int((cursor.fetchone() or (0,))[0])
+        thread = threading.Thread(target=run, args=(cursor,))
+        thread.start()
+        while not server.running(SLOW):
+            time.sleep(0.01)
+        # A server that was restarted gives the same number to another.
+        end_query(engines.get(HOST, shard.database), thread_id, shard)
+        assert server.running(SLOW)
+        server.execute(f"KILL QUERY {thread_id}")
+        thread.join()
+
+
+def _is_soon_gone(server: Server, text: str) -> None:
+    give_up = time.monotonic() + 2
+    while server.running(text):
+        assert time.monotonic() < give_up, "the query is still running on the server"
+        time.sleep(0.02)
 
 
 def test_the_catalog_lists_tables_with_columns_and_finds_by_regular_expression(

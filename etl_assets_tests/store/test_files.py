@@ -14,7 +14,8 @@ from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from upath import UPath
 
 from etl_assets.errors import StoreError
-from etl_assets.store.files import Folder, LocalFolder, RemoteFolder, open_folder
+from etl_assets.store.files import Folder, LocalFolder, open_folder
+from etl_assets.store.remote import RemoteFolder
 
 WRITER = """
 import sys
