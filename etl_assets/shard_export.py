@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CountMismatchError
-from etl_assets.extract.rows import extract_rows
+from etl_assets.extract import extract
 from etl_assets.query import ShardQuery, selected_columns, window_condition
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import is_transient, pauses, shard_error
@@ -130,7 +130,7 @@ def _attempt(
             file,
             task.csv,
             [column.name for column in query.columns],
-            extract_rows(snapshot.connection, query, task.csv),
+            extract(snapshot.connection, query, task.csv),
             lambda rows, size: on_progress(Progress(rows, size, expected)),
         )
         if expected is not None and written.rows != expected:

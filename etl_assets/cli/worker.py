@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
+from dagster._utils.interrupts import capture_interrupts
 
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""
@@ -100,7 +101,8 @@ def _watch(lifeline: int) -> None:
 
 
 def _execute(ref: InstanceRef, run_id: str, job: ReconstructableJob) -> int:
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    # As in Dagster's own run worker: an interrupt waits for a place where the run can take it.
+    with capture_interrupts(), dg.DagsterInstance.from_ref(ref) as instance:
         run = instance.get_run_by_id(run_id)
         if run is None:
             return 1

@@ -35,6 +35,8 @@ _MODULES = (
     "etl_assets.cli.entry",
     "etl_assets.defs.build",
     "etl_assets.defs.compute_logs",
+    "etl_assets.extract.wire",
+    "etl_assets.store.remote",
 )
 
 for _module in _MODULES:

@@ -1,1 +1,25 @@
 """A SELECT to blocks of CSV bytes."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.engine import Connection
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.extract.block import Block
+from etl_assets.query import ShardQuery
+
+
+def extract(connection: Connection, query: ShardQuery, csv_format: CsvFormat) -> Iterator[Block]:
+    """Stream the query's rows as blocks of records, without the header, in the fastest way.
+
+    The bytes are the same in either way. Closing the iterator early leaves the result unread; the
+    connection must then be abandoned, not reused.
+    """
+    # Each is imported where it is used: SQLite needs neither numpy nor the driver of MySQL.
+    if connection.dialect.driver == "pymysql":
+        from etl_assets.extract.wire import extract_wire  # noqa: PLC0415
+
+        return extract_wire(connection, query, csv_format)
+    from etl_assets.extract.rows import extract_rows  # noqa: PLC0415
+
+    return extract_rows(connection, query, csv_format)

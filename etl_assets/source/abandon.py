@@ -29,14 +29,18 @@ def drop(connection: Connection) -> None:
     if connection.invalidated:
         # The driver has lost it already.
         return
-    driver: Any = connection.connection.dbapi_connection
+    hang_up(connection.connection.dbapi_connection)
+    connection.invalidate()
+
+
+def hang_up(driver: Any) -> None:
+    """Close the socket of a driver's connection; what it has not read stays unread."""
     result = driver._result  # noqa: SLF001
     if result is not None:
         # Cursor and result would each read on to the end when they are collected.
         result.unbuffered_active = False
         driver._result = None  # noqa: SLF001
     driver._force_close()  # noqa: SLF001
-    connection.invalidate()
 
 
 def may_still_run(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
 """One shard table through the product's own path, into a folder of the test's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,6 +99,7 @@ class Exporter:
         table: str,
         settings: TableConfig | None = None,
         window: Window | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
         **options: Any,
     ) -> StagedShard:
         """Stage one shard table."""
@@ -121,7 +122,7 @@ class Exporter:
                 engines,
                 open_folder(str(self.folder)),
                 task,
-                on_progress=self.progress.append,
+                on_progress=on_progress or self.progress.append,
                 on_retry=self.retries.append,
             )
         finally:

@@ -1,0 +1,122 @@
+"""MySQL through PyMySQL: the bytes of the result made CSV blocks, without a Python value a cell.
+
+SQLAlchemy compiles and sends the query and PyMySQL reads the column definitions, as ever. Then
+the stream is taken over from the driver: what follows are rows in the text protocol, in which
+every value is the server's own text already.
+
+What is used of PyMySQL beyond its interface is listed by a test, so that a version that moves it
+cannot go wrong silently: a connection's `_rfile`, `_next_seq_id`, `_result` and `_force_close`, a
+result's `field_count`, `unbuffered_active` and `_check_packet_is_eof`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymysql.cursors import SSCursor
+from pymysql.err import Error as DriverError
+from pymysql.err import InternalError
+from pymysql.protocol import MysqlPacket
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.errors import ShardError
+from etl_assets.extract.block import Block
+from etl_assets.extract.cells import NotUtf8Error, RowEncoder
+from etl_assets.extract.packets import PacketReader
+from etl_assets.query import ShardQuery
+from etl_assets.source.abandon import hang_up
+
+BLOCK_BYTES = 1 << 19
+"""Large enough that array operations pay, small enough to stay in a core's own cache."""
+
+_RESULT_TOO_LARGE = 1301  # ER_WARN_ALLOWED_PACKET_OVERFLOWED
+
+
+def extract_wire(
+    connection: Connection,
+    query: ShardQuery,
+    csv_format: CsvFormat,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Stream the query's rows as blocks of records, without the header.
+
+    A block holds the rows of at most `block_bytes` of the server's bytes, or one longer row. Read
+    to its end, the connection is ready for another query. Closed earlier, or after an error, it
+    is dropped at once: the rest of the result is not read.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: what the server or the driver says, as `execute` would raise it.
+        ShardError: a value is not UTF-8, or the server left a value out.
+    """
+    encoder = RowEncoder([column.is_binary for column in query.columns], csv_format)
+    with _stream(connection, query) as driver:
+        # Not readinto1: it waits for the socket when what it has read ahead is not enough.
+        packets = PacketReader(driver._rfile.read1, driver._next_seq_id, block_bytes)  # noqa: SLF001
+        for rows in packets:
+            try:
+                yield Block(encoder.encode(rows), len(rows.starts) - 1)
+            except NotUtf8Error as error:
+                raise _not_utf8(query, error) from None
+        _end(driver, packets.last, query)
+
+
+@contextmanager
+def _stream(connection: Connection, query: ShardQuery) -> Iterator[Any]:
+    """The driver's connection, just before the first row of the query's result."""
+    driver: Any = connection.connection.dbapi_connection
+    usual = driver.cursorclass
+    # An unbuffered cursor sends the query and reads the column definitions, no row. SQLAlchemy's
+    # own `stream_results`, which the connection may have been told before, fetches the first row.
+    driver.cursorclass = SSCursor
+    try:
+        result = connection.execute(query.rows, execution_options={"stream_results": False})
+    finally:
+        driver.cursorclass = usual
+    # The driver would read to the end of a result that it takes for unread.
+    driver._result.unbuffered_active = False  # noqa: SLF001
+    try:
+        # Packets so far: the query's own, the column count, each column's definition, and EOF.
+        if driver._next_seq_id != (driver._result.field_count + 3) % 256:  # noqa: SLF001
+            raise InternalError("Rows were read before the stream was taken over")
+        yield driver
+        result.close()
+    except BaseException as error:
+        hang_up(driver)
+        if not connection.closed:
+            connection.invalidate()
+        if isinstance(error, DriverError):
+            raise DBAPIError.instance(
+                None, None, error, DriverError, connection_invalidated=True,
+                dialect=connection.dialect,
+            ) from error  # fmt: skip
+        raise
+
+
+def _end(driver: Any, payload: bytes, query: ShardQuery) -> None:
+    """Let the driver read the payload behind the rows: an error, or the number of warnings."""
+    packet = MysqlPacket(payload, driver.encoding)
+    packet.check_error()
+    result = driver._result  # noqa: SLF001
+    result._check_packet_is_eof(packet)  # noqa: SLF001
+    if not result.warning_count:
+        return
+    for _, number, text in driver.show_warnings():
+        if int(number) == _RESULT_TOO_LARGE:
+            raise ShardError(
+                f"{query.shard}: warning {number}: {text}",
+                wanted="every value whole",
+                found="the server gave NULL for at least one that was too large for it",
+                next_step="raise max_allowed_packet on the server",
+            )
+
+
+def _not_utf8(query: ShardQuery, error: NotUtf8Error) -> ShardError:
+    return ShardError(
+        f"{query.shard}: column {query.columns[error.column].name!r}",
+        wanted="text that is UTF-8",
+        found=repr(error.value[:40]),
+        next_step="mend the value, or leave the column out with `columns: {exclude: […]}`",
+    )
