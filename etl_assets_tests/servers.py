@@ -166,7 +166,10 @@ def _private_server(folder: Path) -> Iterator[Server]:
     # A mysqld may be another name for mariadbd.
     binary = str(Path(found).resolve())
     data = folder / "data"
-    _make_data(binary, data)
+    # Of its own: a server that starts removes the temporary tables that it finds.
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    _make_data(binary, data, temporary)
     port = _free_port()
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
@@ -175,6 +178,7 @@ def _private_server(folder: Path) -> Iterator[Server]:
             "--no-defaults",
             *_as_root(),
             f"--datadir={data}",
+            f"--tmpdir={temporary}",
             f"--socket={folder / 's.sock'}",
             f"--pid-file={folder / 'server.pid'}",
             f"--port={port}",
@@ -199,8 +203,9 @@ def _private_server(folder: Path) -> Iterator[Server]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def _make_data(binary: str, data: Path) -> None:
+def _make_data(binary: str, data: Path, temporary: Path) -> None:
     """A new data directory whose root account has no password."""
+    places = [*_as_root(), f"--datadir={data}", f"--tmpdir={temporary}"]
     if "mariadbd" in binary:
         command = [
             "mariadb-install-db",
@@ -208,12 +213,11 @@ def _make_data(binary: str, data: Path) -> None:
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--innodb-log-file-size=8M",
-            *_as_root(),
-            f"--datadir={data}",
+            *places,
         ]
     else:
         command = [
-            binary, "--no-defaults", *_as_root(), "--initialize-insecure", f"--datadir={data}",
+            binary, "--no-defaults", "--initialize-insecure", *places,
         ]  # fmt: skip
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:

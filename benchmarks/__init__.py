@@ -1,0 +1,1 @@
+"""Side-by-side comparisons on one machine, in one run: `make bench`."""
