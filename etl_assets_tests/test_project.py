@@ -110,28 +110,6 @@ def test_make_alone_lists_every_target_for_people() -> None:
         assert re.search(rf"^\.PHONY:.*\b{target}\b", makefile, re.MULTILINE), target
 
 
-# The repository
-
-
-def test_no_file_names_a_package_index() -> None:
-    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"))]
-    options = ["".join(("index", joint, "url")) for joint in "-_"]
-    for path in project_files():
-        text = path.read_text(encoding="utf-8", errors="replace")
-        named = [word for word in (*hosts, *options) if word in text]
-        assert not named, f"{path.relative_to(ROOT)} names {named}"
-
-
-def project_files() -> Iterator[Path]:
-    """The files that belong to the project, whether there is a git repository or not."""
-    folders = ("etl_assets", "etl_assets_tests", "benchmarks", "docs", ".ci")
-    yield from (path for path in ROOT.iterdir() if path.is_file() and path.name != ".env")
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.suffix != ".pyc":
-                yield path
-
-
 # docs/configuration.md
 
 
