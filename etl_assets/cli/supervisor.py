@@ -20,11 +20,6 @@ from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
 
 _POLL_SECONDS = 0.1
 _EVENTS_AT_ONCE = 1000
-_FINISHED = (
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-)
 
 
 class Interrupts:
@@ -79,7 +74,8 @@ def supervise(
     finally:
         if worker is not None:
             worker.end_session()
-        status = _close(instance, request.run, worker, interrupts)
+        follow()
+        status = _close(instance, request.run, worker, interrupts, canceling=follow.canceling)
         follow()
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return status
@@ -111,12 +107,18 @@ def _close(
     run: dg.DagsterRun,
     worker: Worker | None,
     interrupts: Interrupts,
+    *,
+    canceling: bool,
 ) -> dg.DagsterRunStatus:
     """See to it that the run's record says how it ended."""
     status = _status(instance, run)
-    if status in _FINISHED:
+    if status is dg.DagsterRunStatus.FAILURE and not canceling:
         return status
-    if interrupts.received is not None or status is dg.DagsterRunStatus.CANCELING:
+    if status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
+        return status
+    if canceling or interrupts.received is not None:
+        # Also over a failure: a run that is asked to stop while it starts writes STARTED over its
+        # CANCELING, and an interrupt that it then finds no request for is a failure to Dagster.
         instance.report_run_canceled(run, "Interrupted; its processes are gone.")
     else:
         ending = worker.ending if worker is not None else "was never started"

@@ -78,6 +78,14 @@ def test_a_signal_ends_the_export_at_any_moment_of_its_start(
         assert done.problems[-1].startswith("etl-assets: interrupted")
 
 
+def test_a_signal_just_as_the_run_starts_cancels_it(tmp_path: Path) -> None:
+    with running(endless_shop(tmp_path), *EXPORT) as command:
+        # The run then writes that it has started after it was told to stop.
+        command.wait_for(command.children)
+        command.process.send_signal(signal.SIGINT)
+        assert_canceled(command, command.end(SECONDS), 130)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_windows_amid_the_rows_of_a_shard(
     tmp_path: Path, number: signal.Signals
