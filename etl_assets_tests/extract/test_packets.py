@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pymysql.err import InternalError, OperationalError
 
-from etl_assets.extract.packets import HEADER, PacketReader
+from etl_assets.extract.packets import HEADER, PacketReader, _likely_ends, _packet_ends
 from etl_assets_tests.extract.packets_of import EOF, MAX_PAYLOAD, packets_of, reader_of
 
 # A row cannot begin with 0xFF, nor with 0xFE unless it is over 16 MiB long.
@@ -69,6 +70,48 @@ def test_a_row_beyond_16_mib_is_put_together_from_its_packets(extra: int, block_
     )
 
     assert read == (rows, EOF)
+
+
+def ends_by_walking(data: bytes, start: int) -> list[int]:
+    """Where packets end, found one by one."""
+    ends = []
+    end = start
+    while end + HEADER <= len(data):
+        length = int.from_bytes(data[end : end + 3], "little")
+        end += HEADER + length
+        if end > len(data) or length == MAX_PAYLOAD:
+            break
+        ends.append(end)
+    return ends
+
+
+# Bytes that look like headers everywhere.
+@given(
+    pieces=st.lists(
+        st.binary(min_size=1, max_size=6)
+        | st.lists(st.sampled_from(b"\0\0\0\1\2\3\4\5"), max_size=30).map(bytes)
+        | st.lists(st.binary(max_size=3), max_size=9).map(packets_of),
+        max_size=30,
+    ),
+    start=st.integers(0, 20),
+)
+def test_packets_are_found_at_once_as_by_walking(pieces: list[bytes], start: int) -> None:
+    data = b"".join(pieces)
+    expected = ends_by_walking(data, start)
+
+    assert _packet_ends(memoryview(data), start).tolist() == expected
+    likely = (_likely_ends(np.frombuffer(data[start:], np.uint8)) + start).tolist()
+    assert likely == expected[: len(likely)]
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 250, 251, 300, 5_000])
+def test_short_packets_are_found_at_once(length: int) -> None:
+    payloads = [b"%d" % number * 9 + b"x" * length for number in range(2_000)]
+
+    likely = _likely_ends(np.frombuffer(packets_of(payloads), np.uint8))
+
+    # The last one leads nowhere.
+    assert len(likely) == len(payloads) - 1
 
 
 def test_rows_in_front_of_an_error_are_given() -> None:

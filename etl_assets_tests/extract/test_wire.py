@@ -24,7 +24,7 @@ from etl_assets.config import HostConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.extract.rows import extract_rows
-from etl_assets.extract.wire import extract_wire
+from etl_assets.extract.wire import BLOCK_BYTES, extract_wire
 from etl_assets.query import ShardQuery
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import error_number, is_transient
@@ -346,12 +346,12 @@ def test_memory_is_bounded_by_the_block(server: Server, large: str) -> None:
     with reading(server, large) as (connection, query):
         tracemalloc.start()
         try:
-            for _ in extract_wire(connection, query, CsvFormat(), block_bytes=1 << 18):
+            for _ in extract_wire(connection, query, CsvFormat()):
                 pass
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert peak < 12 << 18
+    assert peak < 12 * BLOCK_BYTES
 
 
 def test_the_driver_has_what_the_wire_relies_on(server: Server) -> None:
