@@ -8,7 +8,7 @@ import glob
 import os
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -90,9 +90,11 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
     # Imported where it is used: a process that reads SQLite alone does without the driver.
     from pymysql.converters import encoders  # noqa: PLC0415
 
+    from etl_assets.source.driver import DriverConnection  # noqa: PLC0415
+
     del home, database  # One engine serves all databases of a server.
     secret = settings.password.value() if settings.password else ""
-    return sa.create_engine(
+    engine = sa.create_engine(
         make_url(settings.url),
         # One connection a step, closed at its end: a pool would only hold sockets back.
         poolclass=NullPool,
@@ -109,6 +111,15 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
             "sql_mode": "",
         },
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: object, record: object, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> DriverConnection:
+        del dialect, record
+        return DriverConnection(*arguments, **options)
+
+    return engine
 
 
 def _sqlite_engine(settings: HostConfig, home: Path, database: str) -> Engine:

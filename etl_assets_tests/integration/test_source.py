@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -58,6 +59,16 @@ def test_an_engine_is_made_at_first_use_and_once_per_host(engines: Engines) -> N
     first = engines.get(HOST, "a")
     assert engines.get(HOST, "b") is first
     assert len(engines) == 1
+
+
+def test_a_connection_loads_no_certificates_that_it_would_not_use(
+    engines: Engines, shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[ssl.SSLContext] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", loaded.append)
+    with engines.get(HOST, shard.database).connect() as connection:
+        assert connection.scalar(sa.text("SELECT 1")) == "1"
+    assert not loaded
 
 
 def test_pickling_drops_engines_and_shows_no_password(engines: Engines, shard: Shard) -> None:
