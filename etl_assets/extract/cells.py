@@ -11,13 +11,13 @@ is first written as one byte that UTF-8 text cannot hold, and at the end each of
 replaced by what it stands for.
 """
 
-from binascii import b2a_base64, hexlify
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pymysql.err import InternalError
 
@@ -32,8 +32,10 @@ _FIRST_MARK = 0xF5
 """The lowest of the eleven highest byte values, none of which occurs in UTF-8."""
 _FIRST_BEYOND_ASCII = 0x80
 
-_PLAIN, _QUOTED, _NULL = range(3)
-"""How a field ends: with its last byte, with a quote, with the null token."""
+_HEX = np.frombuffer(b"".join(b"%02X" % byte for byte in range(256)), np.uint16)
+"""The two digits of each byte."""
+_SHORT = 64
+"""Values of at most so many bytes are gathered byte by byte, longer ones copied each."""
 
 
 class NotUtf8Error(Exception):
@@ -110,25 +112,20 @@ class RowEncoder:
 
     def _with_binary_as_text(self, fields: _Fields) -> _Fields:
         """The same fields with raw bytes written as hex or base64."""
-        data = fields.data.tobytes()
         lengths = fields.lengths.reshape(-1, self._width).copy()
         raw_lengths = lengths[:, self._binary]
-        separators = fields.separators[:-1].reshape(-1, self._width)[:, self._binary]
-        starts = (separators + 1).ravel().tolist()
-        ends = (separators + 1 + raw_lengths).ravel().tolist()
-        raw = [data[start:end] for start, end in zip(starts, ends, strict=True)]
-        pieces = [b""] * (2 * len(raw) + 1)
-        pieces[::2] = [
-            data[start:end] for start, end in zip([0, *ends], [*starts, len(data)], strict=True)
-        ]
+        present = raw_lengths > 0
+        sizes = raw_lengths[present]
+        starts = fields.separators[:-1].reshape(-1, self._width)[:, self._binary][present] + 1
+        data = fields.data.tobytes()
+        before = zip([0, *(starts + sizes).tolist()], [*starts.tolist(), len(data)], strict=True)
+        pieces = [b""] * (2 * len(starts) + 1)
+        pieces[::2] = [data[start:end] for start, end in before]
         if self._as_hex:
-            # All at once: a call for each value would take longer than its digits.
-            digits = hexlify(b"".join(raw)).upper()
-            bounds = [0, *(2 * np.cumsum(raw_lengths)).tolist()]
-            pieces[1::2] = [digits[start:end] for start, end in pairwise(bounds)]
-            lengths[:, self._binary] = raw_lengths * 2
+            pieces[1::2] = _in_hex(fields.data, starts, sizes)
+            lengths[:, self._binary] = 2 * raw_lengths
         else:
-            pieces[1::2] = [b2a_base64(value, newline=False) for value in raw]
+            pieces[1::2] = [b2a_base64(v, newline=False) for v in _cut(data, starts, sizes)]
             # Four digits for each three bytes that were begun.
             lengths[:, self._binary] = (raw_lengths + 2) // 3 * 4
         # A byte array can be written into.
@@ -220,6 +217,26 @@ def _separator_marks(csv_format: CsvFormat) -> tuple[Bytes, list[tuple[bytes, by
             table[kind] = _FIRST_MARK + len(marks)
             marks.append((table[kind].tobytes(), form))
     return table, marks
+
+
+def _in_hex(data: Bytes, starts: Positions, sizes: Positions) -> list[bytes]:
+    """The values that start there, in upper-case hexadecimal digits."""
+    size = int(sizes[0]) if sizes.size else 0
+    if 0 < size <= _SHORT and (sizes == size).all():
+        # Such as UUIDs and hashes: an array of them becomes Python's bytes in one call.
+        values = sliding_window_view(data, size)[starts]
+        digits: list[bytes] = _HEX[values].view(f"S{2 * size}").ravel().tolist()
+        return digits
+    joined = b"".join(_cut(data.tobytes(), starts, sizes))
+    all_digits = _HEX[np.frombuffer(joined, np.uint8)].tobytes()
+    ends = np.cumsum(2 * sizes)
+    return _cut(all_digits, ends - 2 * sizes, 2 * sizes)
+
+
+def _cut(data: bytes, starts: Positions, sizes: Positions) -> list[bytes]:
+    """The pieces of these sizes that start there."""
+    bounds = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
+    return [data[start:end] for start, end in bounds]
 
 
 def _set_before(flags: NDArray[np.bool_], places: Positions) -> NDArray[np.int32]:
