@@ -7,6 +7,7 @@ the supervisor alone, and so that everything the run ever starts can be ended to
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
 from dagster._utils.interrupts import capture_interrupts
 
+from etl_assets.cli.fork_server import start_fork_server
+
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""
 
@@ -25,6 +28,9 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
     """Fork a worker for a run that is recorded already; its streams go to the log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
+    # What waits to be written would be written by each.
+    sys.stdout.flush()
+    sys.stderr.flush()
     pid = os.fork()
     if pid:
         os.close(read_end)
@@ -37,6 +43,7 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(write_end)
         _redirect(log)
+        start_fork_server()
         threading.Thread(target=_watch, args=(read_end,), daemon=True).start()
         code = _execute(ref, run_id, job)
     except KeyboardInterrupt:
