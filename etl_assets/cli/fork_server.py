@@ -5,6 +5,7 @@ a half seconds before the first step. The process of a run on the command line h
 it, has no connection open and no thread running yet: what a fork server has to be.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -45,6 +46,9 @@ def _serve(listener: socket.socket, alive_read: int, alive_write: int) -> None:
     code = 1
     try:
         os.close(alive_write)
+        # As Python's manual of gc.freeze advises: a collection in a child would otherwise write
+        # to, and so copy, every page that holds an object.
+        gc.freeze()
         main: Any = forkserver.main
         main(listener.detach(), alive_read, PRELOAD)
     except SystemExit:
