@@ -138,7 +138,18 @@ def running_server(folder: Path) -> Iterator[Server]:
         with _reader(server):
             yield server
         return
-    with _private_server(folder) as server, _reader(server):
+    with private_server(folder) as server:
+        yield server
+
+
+@contextmanager
+def private_server(folder: Path, *options: str) -> Iterator[Server]:
+    """A server of one's own in a folder, with more options of mariadbd or mysqld.
+
+    Raises:
+        RuntimeError: there is no program for it, with what to install.
+    """
+    with _started_server(folder, options) as server, _reader(server):
         yield server
 
 
@@ -156,7 +167,7 @@ def _reader(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def _private_server(folder: Path) -> Iterator[Server]:
+def _started_server(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     found = shutil.which("mariadbd") or shutil.which("mysqld")
     if found is None:
         raise RuntimeError(
@@ -184,6 +195,7 @@ def _private_server(folder: Path) -> Iterator[Server]:
             f"--port={port}",
             *_OPTIONS,
             *(_MARIADB_OPTIONS if "mariadbd" in binary else _MYSQL_OPTIONS),
+            *options,
         ],
         stdout=log,
         stderr=subprocess.STDOUT,

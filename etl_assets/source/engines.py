@@ -100,6 +100,8 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
         poolclass=NullPool,
         connect_args={
             **CONNECT_DEFAULTS,
+            # PyMySQL takes a CA and verifies nothing with it, unless it is told to.
+            **({"ssl_verify_cert": True} if "ssl_ca" in settings.connect else {}),
             **settings.connect,
             # Not in the URL, which errors and logs may show.
             "password": secret,

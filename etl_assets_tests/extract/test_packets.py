@@ -5,20 +5,16 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pymysql.err import InternalError, OperationalError
 
 from etl_assets.extract.packets import HEADER, PacketReader, _likely_ends, _packet_ends
+from etl_assets_tests.certificates import make_certificate
 from etl_assets_tests.extract.packets_of import EOF, MAX_PAYLOAD, packets_of, reader_of
 
 # A row cannot begin with 0xFF, nor with 0xFE unless it is over 16 MiB long.
@@ -170,9 +166,9 @@ def test_a_packet_numbered_zero_is_a_server_that_shuts_down() -> None:
 @pytest.fixture
 def tls_pair(tmp_path: Path) -> Iterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
     """Both ends of an encrypted connection."""
-    certificate(tmp_path / "key.pem", tmp_path / "cert.pem")
+    key, certificate = make_certificate(tmp_path)
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server_context.load_cert_chain(certificate, key)
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client_context.check_hostname = False
     client_context.verify_mode = ssl.CERT_NONE
@@ -181,21 +177,6 @@ def tls_pair(tmp_path: Path) -> Iterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
         accepted = pool.submit(server_context.wrap_socket, left, server_side=True)
         with client_context.wrap_socket(right) as client, accepted.result() as server:
             yield server, client
-
-
-def certificate(key_file: Path, certificate_file: Path) -> None:
-    """A key and a certificate that it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    signed = x509.CertificateBuilder(
-        name, name, key.public_key(), 1, now, now + timedelta(days=1)
-    ).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    key_file.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    certificate_file.write_bytes(signed.public_bytes(pem))
 
 
 def test_rows_come_through_tls(tls_pair: tuple[ssl.SSLSocket, ssl.SSLSocket]) -> None:

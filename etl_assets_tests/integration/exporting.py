@@ -1,6 +1,6 @@
 """One shard table through the product's own path, into a folder of the test's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,12 +67,15 @@ class Exporter:
     server: Server
     folder: Path
     csv: CsvFormat = field(default_factory=lambda: CsvFormat(null="NULL"))
+    connect: Mapping[str, Any] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
 
     def engines(self, **connect: Any) -> Engines:
         """Engines for the server's reader."""
-        host = HostConfig.model_validate({**self.server.host_config(), "connect": connect})
+        host = HostConfig.model_validate(
+            {**self.server.host_config(), "connect": {**self.connect, **connect}}
+        )
         return Engines({HOST: host}, self.folder)
 
     def export(
