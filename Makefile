@@ -39,8 +39,8 @@ check: $(TEST) ## check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(BENCH) ## compare with other ways to export, side by side
-	@$(PYTHON) -m benchmarks
+bench: server $(BENCH) ## compare with other ways to export, side by side, into docs/benchmarks.md
+	@$(PYTHON) -m benchmarks --write docs/benchmarks.md
 
 ui: $(RUNTIME) ## open Dagster's UI on ./etl_assets.yaml
 	@$(BIN)/etl-assets ui
@@ -84,6 +84,8 @@ $(BENCH): pyproject.toml | $(PYTHON)
 	@test -f benchmarks/__main__.py || \
 	  { echo 'make bench: wanted the folder benchmarks, found no benchmarks in it' >&2; exit 1; }
 	$(call install,the package and what its benchmarks need,.[bench])
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check mysqlclient >/dev/null 2>&1 || \
+	  echo 'mysqlclient is left out: it needs a C compiler, pkg-config and libmariadb-dev'
 
 # The tests start their own server, so its program has to be there.
 server:
