@@ -83,7 +83,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "float": lambda column: column * sa.literal_column("1e0"),
     # BIT comes as raw bytes; as a number it is text that every reader knows.
     "bit": lambda column: sa.cast(column, mysql.BIGINT(unsigned=True)),
-    # ST_AsText drops the SRID.
+    # ST_AsText gives every coordinate to the last bit (but MariaDB's -0 as 0) and drops the SRID.
     **dict.fromkeys(_GEOMETRIES, _well_known_text),
     # The driver takes a VECTOR for text; as a binary string its bytes come untouched.
     "vector": lambda column: sa.cast(column, sa.BINARY()),
@@ -91,7 +91,8 @@ EXPRESSIONS: Mapping[str, Expression] = {
 """How MySQL is asked for a type; a type that is not named here is asked for by its column alone.
 
 Everything else already arrives as the server's own text under the pinned session: integers and
-decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC.
+decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC. docs/types.md shows what
+that text is for every type, and the conformance tests load it back and compare.
 """
 
 BINARY_KINDS = frozenset(

@@ -1,0 +1,67 @@
+"""Charter: docs/types.md shows the recipes that are tested, for every type that is tested."""
+
+import re
+from pathlib import Path
+
+from etl_assets.query import BINARY_KINDS, EXPRESSIONS, Column
+from etl_assets_tests.conformance.matrix import FAMILIES
+from etl_assets_tests.conformance.recipes import BASE64, RECIPES, recipe_of
+from etl_assets_tests.conformance.test_character_sets import DOUBLE, SINGLE
+from etl_assets_tests.servers import Server
+
+PAGE = (Path(__file__).parents[2] / "docs" / "types.md").read_text(encoding="utf-8")
+
+SYNONYMS = {"boolean": "tinyint", "float(53)": "double"}
+"""What the server makes of other names."""
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next one."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None, title
+    return found.group(1)
+
+
+def recipes_shown() -> dict[str, str | None]:
+    """Each type's expression for LOAD DATA on the page."""
+    shown: dict[str, str | None] = {}
+    for line in section("Type by type").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        for kind in re.findall(r"`(\w+)`", cells[0]) if len(cells) == 4 else ():
+            recipe = cells[3].rstrip("|").strip()
+            shown[kind] = None if recipe.startswith("as it is") else recipe.strip("`")
+    return shown
+
+
+def test_the_page_shows_the_recipe_of_every_type_as_it_is_tested() -> None:
+    shown = recipes_shown()
+    assert shown == {kind: recipe_of(Column("c", kind)).load for kind in shown}
+    assert {kind for kind, recipe in RECIPES.items() if recipe.load} <= set(shown)
+    assert {*EXPRESSIONS, *BINARY_KINDS} <= set(shown)
+    assert f"| `{BASE64}` |" in section("Type by type")
+
+
+def test_every_type_of_the_matrix_is_on_the_page(server: Server) -> None:
+    kinds = {
+        SYNONYMS.get(kind.sql, Column("c", kind.sql).kind)
+        for family in FAMILIES.values()
+        for kind in family(server)
+    }
+    assert kinds <= set(recipes_shown())
+    assert len(kinds) > 35
+
+
+def test_the_page_counts_the_characters_that_are_lost_as_the_tests_do() -> None:
+    text = section("Character sets")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    counted = {name: (int(unmapped), int(other)) for name, unmapped, other in rows}
+    every = {**SINGLE, **DOUBLE}
+    assert counted == {name: lost for name, lost in every.items() if any(lost)}
+    whole = {name for name, lost in every.items() if not any(lost)}
+    assert whole <= set(re.findall(r"`(\w+)`", text.split("In the\nothers")[0]))
+
+
+def test_the_list_of_sections_is_whole() -> None:
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\* \[(.+)\]\(#(.+)\)$", PAGE, re.MULTILINE)
+    assert listed == [(title, title.lower().replace(" ", "-")) for title in headings]
