@@ -18,7 +18,7 @@ from etl_assets.source.engines import Engines
 from etl_assets.source.failures import is_transient, pauses, shard_error
 from etl_assets.source.snapshot import Snapshot, open_snapshot
 from etl_assets.store.files import Folder, StagedFile
-from etl_assets.store.manifest import QueryRecord, ShardManifest, csv_name
+from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
 from etl_assets.topology import Shard
 from etl_assets.windows import Window
@@ -114,6 +114,11 @@ def query_record(table: TableConfig) -> QueryRecord:
     )
 
 
+def window_record(table: TableConfig, window: Window) -> WindowRecord | None:
+    """A window as a manifest records it; None for a snapshot, whose rows are of no window."""
+    return None if table.is_snapshot else WindowRecord.model_validate(window.as_json())
+
+
 def _attempt(
     engines: Engines, folder: Folder, task: ShardTask, on_progress: Callable[[Progress], None]
 ) -> StagedShard:
@@ -173,7 +178,7 @@ def _identity(task: ShardTask, started_at: datetime) -> dict[str, Any]:
         "database": task.shard.database,
         "shard_table": task.shard.shard_table,
         "file": csv_name(task.shard, task.csv),
-        "window": None if task.table.is_snapshot else task.window.as_json(),
+        "window": window_record(task.table, task.window),
         "started_at": started_at,
         "run_id": task.run_id,
         "csv": task.csv,

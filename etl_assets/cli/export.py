@@ -25,7 +25,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.shard_assets import lanes_of
 from etl_assets.errors import IncompleteError, UsageError
-from etl_assets.shard_export import query_record
+from etl_assets.shard_export import query_record, window_record
 from etl_assets.store.complete import complete_window, is_proven, reset_window
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
@@ -71,7 +71,8 @@ def run_export(config_path: Path | None, options: ExportOptions) -> int:
     interrupts = Interrupts()
     home_was_set = bool(os.environ.get(HOME_VARIABLE))
     home = prepare_home(config)
-    console = Console()
+    # A name such as `:x:` is no picture.
+    console = Console(emoji=False)
     failed = False
     with open_instance(home) as instance:
         sweep_dead_runs(instance)
@@ -205,7 +206,12 @@ def _export(
 def _unproven(folder: Folder, export: Export, csv: CsvFormat) -> list[Shard]:
     query = query_record(export.table.settings)
     key = export.window.key
-    return [shard for shard in export.table.shards if not is_proven(folder, key, shard, csv, query)]
+    window = window_record(export.table.settings, export.window)
+    return [
+        shard
+        for shard in export.table.shards
+        if not is_proven(folder, key, shard, csv, query, window)
+    ]
 
 
 def _is_complete(folder: Folder, export: Export) -> bool:
@@ -241,7 +247,9 @@ def _report_failure(
     if not progress.failed and not progress.refusal:
         reason = progress.failure or f"the run ended as {status.value.lower()}"
         print(f"{export.title}: {reason}; its log is {log}", file=sys.stderr)
-    print(f"again: {_command([export], options)}", file=sys.stderr)
+    # What is proven and yet refused would be refused again.
+    resume = bool(progress.failed) or not progress.refusal
+    print(f"again: {_command([export], options, resume=resume)}", file=sys.stderr)
 
 
 def _say_how_to_resume(exports: Sequence[Export], options: ExportOptions) -> None:
@@ -252,10 +260,12 @@ def _say_how_to_resume(exports: Sequence[Export], options: ExportOptions) -> Non
     )
 
 
-def _command(exports: Sequence[Export], options: ExportOptions) -> str:
+def _command(exports: Sequence[Export], options: ExportOptions, *, resume: bool = True) -> str:
     tables = dict.fromkeys(export.table.name for export in exports)
     keys = dict.fromkeys(export.window.key for export in exports)
-    mode = ["--resume"] if options.limit is None else ["--limit", str(options.limit)]
+    mode = ["--resume"] if resume else []
+    if options.limit is not None:
+        mode = ["--limit", str(options.limit)]
     chosen = [word for key in keys for word in ("--partition", key)]
     return shlex.join([program(), "export", *tables, *chosen, *mode])
 

@@ -11,6 +11,7 @@ from etl_assets.store.manifest import (
     QueryRecord,
     ShardManifest,
     TableManifest,
+    WindowRecord,
     csv_name,
     manifest_name,
 )
@@ -39,6 +40,7 @@ def complete_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> 
             found="none of " + _some(str(shard) for shard in shards if shard not in there),
             next_step="export with --resume",
         )
+    _refuse_mixture(proven)
     _refuse_drift(proven)
     return TableManifest.of(proven)
 
@@ -51,14 +53,20 @@ def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
 
 
 def is_proven(
-    folder: Folder, partition: str, shard: Shard, csv_format: CsvFormat, query: QueryRecord
+    folder: Folder,
+    partition: str,
+    shard: Shard,
+    csv_format: CsvFormat,
+    query: QueryRecord,
+    window: WindowRecord | None,
 ) -> bool:
-    """Whether a shard's file can stay as it is: proven, of these conventions and this query."""
+    """Whether a shard's file can stay as it is: proven, of these conventions, query and window."""
     manifest = ShardManifest.read(folder, manifest_name(shard))
     return (
         manifest is not None
         and manifest.csv == csv_format
         and manifest.query == query
+        and manifest.window == window
         and manifest.file == csv_name(shard, csv_format)
         and _proves(folder, manifest, shard, partition)
     )
@@ -74,6 +82,23 @@ def _proves(folder: Folder, manifest: ShardManifest, shard: Shard, partition: st
     )
 
 
+def _refuse_mixture(manifests: Sequence[ShardManifest]) -> None:
+    """Files that were made under different settings are no whole, though each is proven."""
+    first = manifests[0]
+    different = [m for m in manifests if _settings(m) != _settings(first)]
+    if different:
+        raise IncompleteError(
+            f"{first.table}: its shards were exported under different settings",
+            wanted=f"the conventions, query and window of {first.shard}",
+            found="others in " + _some(str(manifest.shard) for manifest in different),
+            next_step="export the window again, without --resume",
+        )
+
+
+def _settings(manifest: ShardManifest) -> tuple[CsvFormat, QueryRecord, WindowRecord | None]:
+    return manifest.csv, manifest.query, manifest.window
+
+
 def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
     first = manifests[0]
     different = [manifest for manifest in manifests if _shape(manifest) != _shape(first)]
@@ -82,7 +107,8 @@ def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
             f"{first.table}: the columns of its shards differ",
             wanted=f"the columns of {first.shard}: {_columns(first)}",
             found=_some(f"{manifest.shard}: {_columns(manifest)}" for manifest in different),
-            next_step="alter the shard tables alike, or choose `columns`, and export with --resume",
+            next_step="alter the shard tables alike, or choose `columns`, and export again, "
+            "without --resume",
         )
 
 

@@ -275,6 +275,14 @@ def test_the_catalog_lists_tables_with_columns_and_finds_by_regular_expression(
     assert matching_tables(engines, HOST, r"^nowhere\.t$") == []
 
 
+def test_a_table_that_keeps_its_history_is_a_table(
+    server: Server, engines: Engines, database: str
+) -> None:
+    history = "WITH SYSTEM VERSIONING" if server.is_mariadb else ""
+    server.execute(f"CREATE TABLE {database}.kept (id int primary key) {history}")
+    assert list(tables_of(engines, HOST, [database])) == [(database, "kept")]
+
+
 def test_sqlite_files_are_read_only_and_never_made(tmp_path: Path) -> None:
     from etl_assets.config import HostConfig
 

@@ -12,6 +12,7 @@ from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     QueryRecord,
     ShardManifest,
+    WindowRecord,
     csv_name,
     manifest_name,
 )
@@ -23,6 +24,13 @@ KEY = "2026-11-01"
 SHARDS = tuple(Shard("orders", "shop-a", "shop_00", f"orders_{number:02}") for number in range(3))
 COLUMNS = (("id", "bigint(20)"), ("name", "varchar(50)"))
 BEGAN = datetime(2026, 11, 2, 0, 10, tzinfo=UTC)
+WINDOW = WindowRecord.model_validate(
+    {
+        "start": "2026-11-01T00:00:00Z",
+        "end": "2026-11-02T00:00:00Z",
+        "timezone": "UTC",
+    }
+)
 QUERY = QueryRecord(
     column="created_at", column_timezone="UTC", unit=None, where=None, include=None, exclude=None
 )
@@ -47,11 +55,7 @@ def facts(shard: Shard, csv_format: CsvFormat = PLAIN, **changes: Any) -> dict[s
         "sha256": "00" * 32,
         "source_rows": 2,
         "columns": [{"name": name, "type": kind} for name, kind in COLUMNS],
-        "window": {
-            "start": "2026-11-01T00:00:00Z",
-            "end": "2026-11-02T00:00:00Z",
-            "timezone": "UTC",
-        },
+        "window": WINDOW.model_dump(mode="json"),
         "snapshot": {
             "server": "mariadb",
             "version": "11.8.3",

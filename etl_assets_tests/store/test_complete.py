@@ -1,6 +1,7 @@
 """A window is complete when every shard is there, whole and of one shape, and not before."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from etl_assets_tests.store.exported import (
     PLAIN,
     QUERY,
     SHARDS,
+    WINDOW,
     export_shard,
     export_window,
 )
@@ -54,6 +56,30 @@ def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
 def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> None:
     turned = SHARDS[::-1]
     assert [found.shard for found in complete_window(folder, KEY, turned).shards] == list(turned)
+
+
+def test_a_shard_of_another_window_is_exported_again(folder: LocalFolder) -> None:
+    longer = WINDOW.model_copy(update={"end": WINDOW.end + timedelta(days=6)})
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, longer)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, None)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"query": QUERY.model_copy(update={"where": "id > 1"}).model_dump(mode="json")},
+        {"window": None},
+        {"window": {**WINDOW.model_dump(mode="json"), "end": "2026-11-09T00:00:00Z"}},
+    ],
+)
+def test_shards_of_different_settings_are_no_whole(
+    folder: LocalFolder, facts: dict[str, Any]
+) -> None:
+    change(folder, manifest_name(SHARDS[1]), **facts)
+    said = refusal(folder)
+    assert "different settings" in said
+    assert str(SHARDS[1]) in said
+    assert "without --resume" in said
 
 
 def test_shards_without_a_manifest_are_named(folder: LocalFolder) -> None:
@@ -121,7 +147,7 @@ def test_columns_that_differ_are_named(
 
 
 def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
-    assert all(is_proven(folder, KEY, shard, PLAIN, QUERY) for shard in SHARDS)
+    assert all(is_proven(folder, KEY, shard, PLAIN, QUERY, WINDOW) for shard in SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +164,7 @@ def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
 def test_a_shard_of_other_conventions_is_not_proven(
     folder: LocalFolder, csv_format: CsvFormat
 ) -> None:
-    assert not is_proven(folder, KEY, SHARDS[0], csv_format, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], csv_format, QUERY, WINDOW)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +179,7 @@ def test_a_shard_of_other_conventions_is_not_proven(
     ],
 )
 def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY.model_copy(update=facts))
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY.model_copy(update=facts), WINDOW)
 
 
 def test_a_shard_whose_file_has_another_size_is_not_proven(
@@ -161,23 +187,23 @@ def test_a_shard_whose_file_has_another_size_is_not_proven(
 ) -> None:
     with (tmp_path / csv_name(SHARDS[0], PLAIN)).open("ab") as file:
         file.write(b"\n")
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
-    assert is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
+    assert is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
 
 
 def test_a_shard_without_its_file_or_its_manifest_is_not_proven(folder: LocalFolder) -> None:
     folder.remove(csv_name(SHARDS[0], PLAIN))
     folder.remove(manifest_name(SHARDS[1]))
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
-    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
+    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
 
 
 def test_the_proof_of_another_shard_or_file_is_none(folder: LocalFolder) -> None:
     other = folder.read_json(manifest_name(SHARDS[0]))
     folder.write_json(manifest_name(SHARDS[1]), other)
     change(folder, manifest_name(SHARDS[2]), file=csv_name(SHARDS[0], PLAIN))
-    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY)
-    assert not is_proven(folder, KEY, SHARDS[2], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
+    assert not is_proven(folder, KEY, SHARDS[2], PLAIN, QUERY, WINDOW)
 
 
 def test_resetting_removes_the_proofs_of_these_shards_and_nothing_else(
@@ -209,11 +235,11 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
 
 
 def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
-    assert not is_proven(folder, "2026-11-30", SHARDS[0], PLAIN, QUERY)
+    assert not is_proven(folder, "2026-11-30", SHARDS[0], PLAIN, QUERY, WINDOW)
     with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
         complete_window(folder, "2026-11-30", SHARDS)
     export_shard(folder, SHARDS[0], [(1, "one")], sample=1)
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY)
+    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
     assert str(SHARDS[0]) in refusal(folder)
 
 
