@@ -91,27 +91,20 @@ def drain(job: Job) -> None:
 
 def etl_assets(job: Job) -> None:
     """This product's step: count, rows, checksum, the file durable under its name."""
-    from etl_assets.config import HostConfig, TableConfig
+    from etl_assets.config import TableConfig
     from etl_assets.csv_format import CsvFormat
     from etl_assets.shard_export import ShardTask, stage_shard
-    from etl_assets.source.engines import Engines
     from etl_assets.store.files import open_folder
     from etl_assets.topology import Shard
     from etl_assets.windows import Window
 
-    os.environ[PASSWORD_VARIABLE] = job.password
-    settings = {
-        "url": f"mysql+pymysql://{job.user}@{job.host}:{job.port}",
-        "password": {"env": PASSWORD_VARIABLE},
-        "connect": {"ssl_disabled": not job.encrypted},
-    }
     table = {
         "shards": [{"host": "h", "tables": "a.b"}],
         "partition": {"every": "day", "start": "2026-11-01"},
     }
     noon = datetime(2026, 11, 2, tzinfo=UTC)
     stage_shard(
-        Engines({"h": HostConfig.model_validate(settings)}, Path(job.folder)),
+        _engines(job),
         open_folder(job.folder),
         ShardTask(
             shard=Shard(job.table, "h", DATABASE, job.table),
@@ -130,25 +123,15 @@ def etl_assets(job: Job) -> None:
 
 def rows(job: Job) -> None:
     """This product's way for any other dialect: SQLAlchemy's rows, one by one."""
-    from etl_assets.config import HostConfig
     from etl_assets.csv_format import CsvFormat
     from etl_assets.extract.rows import extract_rows
     from etl_assets.query import ShardQuery
-    from etl_assets.source.engines import Engines
     from etl_assets.source.snapshot import open_snapshot
     from etl_assets.topology import Shard
 
-    os.environ[PASSWORD_VARIABLE] = job.password
-    host = HostConfig.model_validate(
-        {
-            "url": f"mysql+pymysql://{job.user}@{job.host}:{job.port}",
-            "password": {"env": PASSWORD_VARIABLE},
-            "connect": {"ssl_disabled": not job.encrypted},
-        }
-    )
     shard = Shard(job.table, "h", DATABASE, job.table)
     with (
-        open_snapshot(Engines({"h": host}, Path(job.folder)), shard) as snapshot,
+        open_snapshot(_engines(job), shard) as snapshot,
         job.file("rows.csv").open("wb") as file,
     ):
         query = ShardQuery(shard, snapshot.columns, None, None, is_mysql=True)
@@ -306,6 +289,20 @@ ON_EVERY_SHAPE = (
     "command-line client",
     "pandas",
 )
+
+
+def _engines(job: Job) -> Any:
+    """The product's engines for the server, as host `h`."""
+    from etl_assets.config import HostConfig
+    from etl_assets.source.engines import Engines
+
+    os.environ[PASSWORD_VARIABLE] = job.password
+    settings = {
+        "url": f"mysql+pymysql://{job.user}@{job.host}:{job.port}",
+        "password": {"env": PASSWORD_VARIABLE},
+        "connect": {"ssl_disabled": not job.encrypted},
+    }
+    return Engines({"h": HostConfig.model_validate(settings)}, Path(job.folder))
 
 
 def _account(job: Job) -> list[str]:

@@ -28,9 +28,6 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
     """Fork a worker for a run that is recorded already; its streams go to the log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
-    # What waits to be written would be written by each.
-    sys.stdout.flush()
-    sys.stderr.flush()
     pid = os.fork()
     if pid:
         os.close(read_end)
@@ -97,6 +94,12 @@ def _redirect(log: Path) -> None:
     os.dup2(null, 0)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    # Streams of its own: in those of the command text may wait to be written, or a lock be held by
+    # the thread that draws the display. The steps inherit these.
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
 
 
 def _watch(lifeline: int) -> None:

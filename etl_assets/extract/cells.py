@@ -122,7 +122,7 @@ class RowEncoder:
         pieces = [b""] * (2 * len(starts) + 1)
         pieces[::2] = [data[start:end] for start, end in before]
         if self._as_hex:
-            pieces[1::2] = _in_hex(fields.data, starts, sizes)
+            pieces[1::2] = _in_hex(data, starts, sizes)
             lengths[:, self._binary] = 2 * raw_lengths
         else:
             pieces[1::2] = [b2a_base64(v, newline=False) for v in _cut(data, starts, sizes)]
@@ -219,15 +219,15 @@ def _separator_marks(csv_format: CsvFormat) -> tuple[Bytes, list[tuple[bytes, by
     return table, marks
 
 
-def _in_hex(data: Bytes, starts: Positions, sizes: Positions) -> list[bytes]:
+def _in_hex(data: bytes, starts: Positions, sizes: Positions) -> list[bytes]:
     """The values that start there, in upper-case hexadecimal digits."""
     size = int(sizes[0]) if sizes.size else 0
     if 0 < size <= _SHORT and (sizes == size).all():
         # Such as UUIDs and hashes: an array of them becomes Python's bytes in one call.
-        values = sliding_window_view(data, size)[starts]
+        values = sliding_window_view(np.frombuffer(data, np.uint8), size)[starts]
         digits: list[bytes] = _HEX[values].view(f"S{2 * size}").ravel().tolist()
         return digits
-    joined = b"".join(_cut(data.tobytes(), starts, sizes))
+    joined = b"".join(_cut(data, starts, sizes))
     all_digits = _HEX[np.frombuffer(joined, np.uint8)].tobytes()
     ends = np.cumsum(2 * sizes)
     return _cut(all_digits, ends - 2 * sizes, 2 * sizes)

@@ -1,0 +1,46 @@
+"""A logical table that refuses, and the line that says how to go on, followed to the letter."""
+
+import shlex
+from pathlib import Path
+
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.shop import CONFIG, SHARDS, small_shop
+
+MONDAY = "2026-11-02"
+EXPORT = ("export", "orders", "--partition", MONDAY)
+
+
+def test_after_drift_the_printed_command_exports_what_was_mended(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    shop.run("shop_00", "ALTER TABLE orders_01 ADD COLUMN colour TEXT")
+    done = etl_assets(tmp_path, *EXPORT)
+    assert done.code == 1
+    assert "the columns of its shards differ" in done.err
+    command = done.problems[-1].removeprefix("again: etl-assets ")
+    for database, table in SHARDS:
+        if (database, table) != ("shop_00", "orders_01"):
+            shop.run(database, f"ALTER TABLE {table} ADD COLUMN colour TEXT")
+    done = etl_assets(tmp_path, *shlex.split(command))
+    assert (done.code, done.err) == (0, "")
+    assert "_manifest.json" in shop.names(MONDAY)
+
+
+def test_resume_exports_a_window_again_whose_cadence_has_changed(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    assert etl_assets(tmp_path, *EXPORT).code == 0
+    of_the_day = shop.manifest(key=MONDAY)["rows"]
+    shop.configure(CONFIG.replace("every: day", "every: week"))
+    # The week's other days are in the same tables.
+    assert etl_assets(tmp_path, *EXPORT, "--resume").code == 0
+    assert shop.manifest(key=MONDAY)["rows"] > of_the_day
+    window = shop.manifest(key=MONDAY)["shards"][0]["window"]
+    assert (window["start"][:10], window["end"][:10]) == (MONDAY, "2026-11-09")
+
+
+def test_a_shard_s_name_is_printed_as_it_is(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path, CONFIG.replace("orders_{00..01}", "orders:x:"))
+    shop.run("shop_00", "ALTER TABLE orders_00 RENAME TO 'orders:x:'")
+    shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO 'orders:x:'")
+    done = etl_assets(tmp_path, *EXPORT)
+    assert (done.code, done.err) == (0, "")
+    assert "demo.shop_00.orders:x:: " in done.out
