@@ -6,7 +6,7 @@ database, and no password is ever a value of the configuration: it names environ
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -140,6 +141,17 @@ class ColumnSelection(Model):
         return self
 
 
+def _csv(value: object) -> object:
+    refuse_unknown_keys(value, CsvFormat.__dataclass_fields__)
+    if isinstance(value, dict) and "zero_dates" in value:
+        # YAML reads the word null as nothing.
+        return {**value, "zero_dates": value["zero_dates"] or "null"}
+    return value
+
+
+Csv = Annotated[CsvFormat, BeforeValidator(_csv)]
+
+
 class TableConfig(Model):
     """One logical table."""
 
@@ -148,6 +160,7 @@ class TableConfig(Model):
     columns: ColumnSelection | None = None
     where: Text | None = None
     schedule: Text | None = None
+    csv: Csv = Field(default=CsvFormat(), description="with those of `output` for what it omits")
     on_drift: Literal["fail"] = "fail"
     merge: Literal[False] = False
     split: Literal[1] = 1
@@ -158,16 +171,11 @@ class TableConfig(Model):
         return self.partition.column is None
 
 
-def _csv(value: object) -> object:
-    refuse_unknown_keys(value, CsvFormat.__dataclass_fields__)
-    return value
-
-
 class OutputConfig(Model):
     """Where files go and how they look."""
 
     directory: Text = "exports"
-    csv: Annotated[CsvFormat, BeforeValidator(_csv)] = CsvFormat()
+    csv: Csv = CsvFormat()
     preview: Count = Field(default=10, description="records shown in the UI; 0 shows none")
 
 
@@ -188,6 +196,20 @@ class ExportConfig(Model):
     tables: dict[str, TableConfig] = Field(min_length=1)
     output: OutputConfig = OutputConfig()
     execution: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit_conventions(cls, value: object) -> object:
+        """A logical table's conventions are those of the output, but for what it names itself."""
+        if not isinstance(value, dict):
+            return value
+        tables, output = value.get("tables"), value.get("output")
+        general = output.get("csv") if isinstance(output, dict) else None
+        # Wrong ones are told where they stand, not in every table.
+        if isinstance(tables, dict) and isinstance(general, dict) and _are_conventions(general):
+            inherited = {name: _inherited(general, table) for name, table in tables.items()}
+            return {**value, "tables": inherited}
+        return value
 
     _path: Path = PrivateAttr(default=Path(CONFIG_NAME))
     _lines: Lines = PrivateAttr(default_factory=dict)
@@ -234,6 +256,20 @@ class ExportConfig(Model):
                 wanted = f"the environment variable {host.password.env} set"
                 none = "(to nothing where there is no password)"
                 yield ("hosts", name, "password", "env"), f"wanted {wanted} {none}, found it unset"
+
+
+def _are_conventions(value: object) -> bool:
+    try:
+        TypeAdapter(Csv).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _inherited(general: Mapping[str, object], table: object) -> object:
+    if not isinstance(table, dict) or not isinstance(own := table.get("csv", {}), dict):
+        return table
+    return {**table, "csv": {**general, **own}}
 
 
 def find_config(given: str | Path | None = None) -> Path:

@@ -3,11 +3,14 @@
 RFC 4180 with three clarifications that make it lossless: NULL is the unquoted null token (by
 default nothing at all), an empty string is always `""`, and a value equal to the null token is
 quoted. Records end in a line feed; nothing is ever escaped with a backslash.
+
+`spreadsheet_safe` gives that up for people who open files in a spreadsheet: a mark in front tells
+it that the file is UTF-8, and a text that it would take for a formula gets an apostrophe.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -17,6 +20,13 @@ from etl_assets.errors import CsvError, SettingError
 Value: TypeAlias = str | bytes | int | float | None
 """What a driver hands over: text, raw bytes, or (SQLite) numbers."""
 
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
+"""First characters that make a spreadsheet take a text for a formula, as OWASP's page "CSV
+Injection" lists them: the wide forms too."""
+NEUTRAL = "'"
+"""What stands in front of such a text."""
+
+_BOM = "\ufeff".encode()
 _SHOWN_BYTES = 80
 _SPECIAL_IN_TOKEN = re.compile(r'["\r\n]')
 
@@ -32,7 +42,10 @@ class CsvFormat:
         header: whether the first record holds the column names.
         compression: of the stored file.
         binary: how raw bytes are written: upper-case hex or base64 without line breaks.
-        zero_dates: what becomes of dates such as 0000-00-00: they are kept.
+        zero_dates: what becomes of dates whose month or day is zero, such as 0000-00-00 and
+            2022-11-00: they are kept, become NULL, or fail their shard.
+        spreadsheet_safe: whether the file begins with a byte order mark and formulas in texts are
+            made texts by an apostrophe. Not lossless.
     """
 
     null: str = ""
@@ -41,7 +54,8 @@ class CsvFormat:
     header: bool = True
     compression: Literal["none", "gzip", "zstd"] = "none"
     binary: Literal["hex", "base64"] = "hex"
-    zero_dates: Literal["keep"] = "keep"
+    zero_dates: Literal["keep", "null", "error"] = "keep"
+    spreadsheet_safe: bool = False
 
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
@@ -77,7 +91,7 @@ class CsvFormat:
         return value.hex().upper() if self.binary == "hex" else b64encode(value).decode("ascii")
 
     def field(self, value: Value) -> str:
-        """Any value as a field."""
+        """Any value as a field; a text, once it was made `neutral`."""
         match value:
             case None:
                 return self.null
@@ -89,13 +103,43 @@ class CsvFormat:
                 # repr of a float is the shortest text that reads back as the same bits.
                 return self.text(repr(value))
 
+    def neutral(self, text: str) -> str:
+        """A text that no spreadsheet takes for a formula, where the conventions ask for that."""
+        risky = self.spreadsheet_safe and text[:1] and text[0] in FORMULA_STARTS
+        return NEUTRAL + text if risky else text
+
     def record(self, values: Iterable[Value]) -> str:
         """One record with its line feed."""
         return self.delimiter.join(map(self.field, values)) + "\n"
 
-    def head(self, names: Sequence[str]) -> bytes:
-        """The header record as it is stored; nothing where headers are off."""
-        return self.record(names).encode() if self.header else b""
+    @property
+    def mark(self) -> bytes:
+        """What the file begins with, before any record."""
+        return _BOM if self.spreadsheet_safe else b""
+
+    def header_record(self, names: Iterable[str]) -> bytes:
+        """The header record; nothing where headers are off."""
+        return self.record(map(self.neutral, names)).encode() if self.header else b""
+
+    def head(self, names: Iterable[str]) -> bytes:
+        """All that stands before the first row."""
+        return self.mark + self.header_record(names)
+
+    def without_mark(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """A file's blocks without the mark that it must begin with.
+
+        Raises:
+            CsvError: it does not.
+        """
+        missing = self.mark
+        for block in blocks:
+            beginning = block[: len(missing)]
+            if not missing.startswith(beginning):
+                break
+            missing = missing[len(beginning) :]
+            yield block[len(beginning) :]
+        if missing:
+            raise CsvError("byte 0", wanted="a byte order mark", found="none")
 
 
 class RecordReader:

@@ -7,7 +7,7 @@ Identifiers are always quoted by the dialect, columns are always named one by on
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -54,6 +54,16 @@ class Column:
         """Whether the values are raw bytes, which the client writes as hex or base64."""
         return self.kind in BINARY_KINDS
 
+    @property
+    def is_date(self) -> bool:
+        """Whether the values have a month and a day, which may be zero."""
+        return self.kind in DATE_KINDS
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether a value may begin with any character; numbers and times are no formulas."""
+        return self.kind not in _PLAIN_KINDS
+
 
 _DISPLAY_WIDTH = re.compile(r"(?<=int|ear)\(\d+\)", re.IGNORECASE)
 
@@ -98,6 +108,16 @@ that text is for every type, and the conformance tests load it back and compare.
 BINARY_KINDS = frozenset(
     {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 )
+DATE_KINDS = frozenset({"date", "datetime", "timestamp"})
+_PLAIN_KINDS = DATE_KINDS | {
+    *("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bit", "year", "time"),
+    *("decimal", "numeric", "float", "double", "real"),
+}
+
+
+def _is_zero_date(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    # From the manual: MONTH() and DAYOFMONTH() give 0 for dates that have a zero there.
+    return sa.or_(sa.func.MONTH(column) == 0, sa.func.DAYOFMONTH(column) == 0)
 
 
 def selected_columns(
@@ -144,6 +164,7 @@ class ShardQuery:
         condition: the rows that belong to the window; None for all of them.
         limit: at most so many rows (a trial); None for all of them.
         is_mysql: whether MySQL's expressions apply.
+        zero_dates: whether dates with a zero month or day are asked for as NULL.
     """
 
     shard: Shard
@@ -151,6 +172,7 @@ class ShardQuery:
     condition: sa.ColumnElement[bool] | None
     limit: int | None
     is_mysql: bool
+    zero_dates: Literal["keep", "null", "error"] = "keep"
 
     @property
     def _source(self) -> sa.TableClause:
@@ -170,8 +192,28 @@ class ShardQuery:
         limited = self._restricted(sa.select(sa.literal_column("1")).select_from(self._source))
         return sa.select(sa.func.count()).select_from(limited.subquery())
 
+    @property
+    def dates(self) -> tuple[Column, ...]:
+        """The columns whose values may be zero dates: MySQL's alone."""
+        return tuple(column for column in self.columns if column.is_date and self.is_mysql)
+
+    @property
+    def zero_date_counts(self) -> sa.Select[Any]:
+        """How many zero dates `rows` would give in each of `dates`; NULL where there is no row."""
+        names = [
+            sa.label(f"d{number}", _clause(column)) for number, column in enumerate(self.dates)
+        ]
+        rows = self._restricted(sa.select(*names).select_from(self._source)).subquery()
+        # A sum of truths is a number, not another truth.
+        counts: list[sa.ColumnElement[Any]] = [
+            sa.func.SUM(_is_zero_date(column), type_=sa.Integer()) for column in rows.c
+        ]
+        return sa.select(*counts)
+
     def _expression(self, column: Column) -> sa.ColumnElement[Any]:
-        clause: sa.ColumnClause[Any] = sa.column(quoted_name(column.name, quote=True))
+        clause = _clause(column)
+        if self.zero_dates == "null" and column in self.dates:
+            return sa.case((_is_zero_date(clause), sa.null()), else_=clause)
         expression = EXPRESSIONS.get(column.kind) if self.is_mysql else None
         return clause if expression is None else expression(clause)
 
@@ -179,6 +221,10 @@ class ShardQuery:
         if self.condition is not None:
             query = query.where(self.condition)
         return query if self.limit is None else query.limit(self.limit)
+
+
+def _clause(column: Column) -> sa.ColumnClause[Any]:
+    return sa.column(quoted_name(column.name, quote=True))
 
 
 def window_condition(

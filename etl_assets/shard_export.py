@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import CountMismatchError
+from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.extract import extract
 from etl_assets.query import ShardQuery, selected_columns, window_condition
 from etl_assets.source.engines import Engines
@@ -129,6 +129,8 @@ def _attempt(
         # Full counts only: a trial's rows prove nothing about the table.
         count = task.count and task.limit is None
         expected = int(snapshot.connection.execute(query.count).scalar_one()) if count else None
+        if task.csv.zero_dates == "error":
+            _refuse_zero_dates(snapshot, query)
         file = folder.stage(csv_name(task.shard, task.csv))
         undo.callback(file.discard)
         written = write_records(
@@ -159,6 +161,22 @@ def _attempt(
     return StagedShard(file, ShardManifest.model_validate(facts), written.first)
 
 
+def _refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
+    if not query.dates:
+        return
+    counts = snapshot.connection.execute(query.zero_date_counts).one()
+    # As the server's text; NULL where there is no row.
+    numbers = [int(count or 0) for count in counts]
+    found = [f"{n} in column {c.name!r}" for c, n in zip(query.dates, numbers, strict=True) if n]
+    if found:
+        raise ShardError(
+            f"{query.shard}",
+            wanted="no date whose month or day is zero, as `zero_dates: error` asks for",
+            found=", ".join(found),
+            next_step="mend the rows, or set `zero_dates` to keep or null",
+        )
+
+
 def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
     return ShardQuery(
         shard=task.shard,
@@ -166,6 +184,7 @@ def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
         condition=window_condition(task.shard, snapshot.columns, task.window, task.table),
         limit=task.limit,
         is_mysql=snapshot.info.server != "sqlite",
+        zero_dates=task.csv.zero_dates,
     )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_config
+from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
 from etl_assets.topology import load_topology
 
@@ -306,6 +308,36 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
 def test_keys_that_yaml_would_read_otherwise_are_text(tmp_path: Path) -> None:
     text = MINIMAL + 'output: {csv: {null: "NULL"}}\n'
     assert load(tmp_path, text).output.csv.null == "NULL"
+
+
+def test_a_table_has_the_conventions_of_the_output_but_for_what_it_names(tmp_path: Path) -> None:
+    text = (
+        edited(PARTITION, f"{PARTITION}\n    csv: {{compression: gzip, zero_dates: null}}")
+        + "  users:\n    shards: [{host: shop-a, tables: shop.users}]\n"
+        "    partition: {every: day, start: 2026-11-01}\n"
+        'output: {csv: {null: "NULL", zero_dates: error}}\n'
+    )
+    tables = load(tmp_path, text).tables
+    assert tables["orders"].csv == CsvFormat(null="NULL", compression="gzip", zero_dates="null")
+    assert tables["users"].csv == CsvFormat(null="NULL", zero_dates="error")
+
+
+@pytest.mark.parametrize(
+    ("table", "output", "line", "key"),
+    [
+        ("{compression: lzma}", "{null: x}", 9, "tables.orders.csv.compression"),
+        ("{nul: x}", "{null: x}", 9, "tables.orders.csv.nul"),
+        ("5", "{null: x}", 9, "tables.orders.csv"),
+        ("{null: ';'}", "{delimiter: ';'}", 9, "tables.orders.csv.null"),
+        ("{null: a}", "{delimiter: ';;'}", 10, "output.csv.delimiter"),
+    ],
+)
+def test_wrong_conventions_are_told_where_they_stand(
+    tmp_path: Path, table: str, output: str, line: int, key: str
+) -> None:
+    text = edited(PARTITION, f"{PARTITION}\n    csv: {table}") + f"output: {{csv: {output}}}\n"
+    with pytest.raises(ConfigError, match=rf"^etl_assets\.yaml:{line}: {re.escape(key)}: "):
+        load(tmp_path, text)
 
 
 def test_one_part_may_be_taken_over_by_another(tmp_path: Path) -> None:

@@ -93,6 +93,42 @@ def test_the_header_is_quoted_by_the_same_rule() -> None:
     assert CsvFormat(header=False).head(["id"]) == b""
 
 
+SAFE = CsvFormat(spreadsheet_safe=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-1", "@a", "\t=1", "\r", "\n", "＝1", "＋", "－", "＠"]
+)
+def test_a_text_that_looks_like_a_formula_gets_an_apostrophe_where_it_is_asked_for(
+    text: str,
+) -> None:
+    assert SAFE.neutral(text) == "'" + text
+    assert CsvFormat().neutral(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "a=1", "1-1", "'", " =1"])
+def test_any_other_text_stays(text: str) -> None:
+    assert SAFE.neutral(text) == text
+
+
+def test_a_file_for_spreadsheets_begins_with_a_mark_and_its_header_is_neutral() -> None:
+    assert SAFE.head(["id", "=1"]) == b"\xef\xbb\xbfid,'=1\n"
+    assert CsvFormat(header=False, spreadsheet_safe=True).head(["id"]) == b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_the_mark_is_taken_off_before_the_records_are_read(size: int) -> None:
+    file = SAFE.head(["a"]) + b"b\n"
+    assert b"".join(SAFE.without_mark(cut(file, size))) == b"a\nb\n"
+    assert b"".join(CsvFormat().without_mark(cut(file, size))) == file
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb", b"a\n", b"\xef\xbba\n"])
+def test_a_mark_that_is_missing_is_told(data: bytes) -> None:
+    with pytest.raises(CsvError, match="byte 0: wanted a byte order mark"):
+        list(SAFE.without_mark(cut(data, 1)))
+
+
 @pytest.mark.parametrize("null", ['"', "a,b", "a\nb", "\r"])
 def test_a_null_token_that_could_not_be_read_back_is_refused(null: str) -> None:
     with pytest.raises(ValueError, match="wanted a null token"):

@@ -91,7 +91,7 @@ def _differing(config: ExportConfig, table: LogicalTable, catalog: Catalog) -> I
             continue
         if first is None:
             first = shard, columns
-            if len(columns) == 1 and not config.output.csv.null:
+            if len(columns) == 1 and not table.settings.csv.null:
                 yield (
                     f"{table.name}: one column and no null token: a NULL is an empty line, which "
                     "some readers drop; set output.csv.null"

@@ -21,7 +21,6 @@ from etl_assets.cli.runs import create_run, sweep_dead_runs
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
-from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.shard_assets import lanes_of
 from etl_assets.errors import IncompleteError, UsageError
@@ -169,7 +168,7 @@ def _export(
     )
     shards: Sequence[Shard] = export.table.shards
     if options.resume:
-        shards = _unproven(folder, export, config.output.csv)
+        shards = _unproven(folder, export)
         if not shards and _is_complete(folder, export):
             _say(console, f"{export.title}: complete already, {folder.location('')}")
             return True
@@ -203,14 +202,15 @@ def _export(
     return succeeded
 
 
-def _unproven(folder: Folder, export: Export, csv: CsvFormat) -> list[Shard]:
-    query = query_record(export.table.settings)
+def _unproven(folder: Folder, export: Export) -> list[Shard]:
+    settings = export.table.settings
+    query = query_record(settings)
     key = export.window.key
-    window = window_record(export.table.settings, export.window)
+    window = window_record(settings, export.window)
     return [
         shard
         for shard in export.table.shards
-        if not is_proven(folder, key, shard, csv, query, window)
+        if not is_proven(folder, key, shard, settings.csv, query, window)
     ]
 
 

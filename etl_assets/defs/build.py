@@ -45,7 +45,6 @@ def build_definitions(
             "database": DatabaseResource.of(config),
             "csv": CsvIOManager.configure_at_launch(
                 directory=config.directory,
-                csv=config.model_dump(mode="json")["output"]["csv"],
                 preview=config.output.preview,
             ),
             **(resources or {}),

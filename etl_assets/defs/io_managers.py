@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from etl_assets.csv_format import CsvFormat, RecordReader
+from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import possible_shards
 from etl_assets.errors import UsageError
 from etl_assets.shard_export import StagedShard
@@ -33,20 +33,12 @@ class CsvIOManager(dg.ConfigurableIOManager):
     """
 
     directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
-    csv: dict[str, Any] = Field(
-        default={}, description="The CSV conventions, as in etl_assets.yaml"
-    )
     limit: int | None = Field(
         default=None,
         description="A trial: at most so many rows a shard, into <partition>.sample, "
         "never counted as complete",
     )
     preview: int = Field(default=10, description="Records shown in the metadata; 0 shows none")
-
-    @property
-    def csv_format(self) -> CsvFormat:
-        """The CSV conventions."""
-        return CsvFormat(**self.csv)
 
     def folder(self, table: str, partition: str) -> Folder:
         """The folder of a logical table's window (of its sample, where there is a limit)."""

@@ -191,7 +191,7 @@ def _stage(
         shard=shard,
         table=table.settings,
         window=window,
-        csv=csv.csv_format,
+        csv=table.settings.csv,
         limit=csv.limit,
         count=config.execution.verify == "count",
         retries=config.execution.retries,

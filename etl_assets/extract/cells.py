@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pymysql.err import InternalError
 
-from etl_assets.csv_format import CsvFormat
+from etl_assets.csv_format import FORMULA_STARTS, NEUTRAL, CsvFormat
 from etl_assets.extract.packets import HEADER, Bytes, Positions, RowPackets
 
 NULL = 0xFB
@@ -80,10 +80,14 @@ class RowEncoder:
     Arguments:
         binary: for each column, whether its values are raw bytes, to be written as hex or base64.
         csv_format: the conventions.
+        free_text: for each column, whether a value may be taken for a formula.
     """
 
-    def __init__(self, binary: Sequence[bool], csv_format: CsvFormat) -> None:
+    def __init__(
+        self, binary: Sequence[bool], csv_format: CsvFormat, *, free_text: Sequence[bool] = ()
+    ) -> None:
         self._width = len(binary)
+        self._free_text = np.flatnonzero(free_text if csv_format.spreadsheet_safe else ())
         self._binary = np.flatnonzero(binary)
         self._as_hex = csv_format.binary == "hex"
         self._quote_all = csv_format.quoting == "all"
@@ -101,6 +105,8 @@ class RowEncoder:
         fields = _split(rows, self._width)
         if self._binary.size:
             fields = self._with_binary_as_text(fields)
+        if self._free_text.size:
+            fields = self._neutral(fields)
         self._require_utf8(fields)
         marks, forms = self._marks
         fields.data[fields.separators] = marks[self._separator_kinds(fields)]
@@ -131,6 +137,21 @@ class RowEncoder:
         # A byte array can be written into.
         text = np.frombuffer(bytearray().join(pieces), np.uint8)
         return _Fields(text, lengths.ravel(), fields.nulls)
+
+    def _neutral(self, fields: _Fields) -> _Fields:
+        """The same fields with an apostrophe before each text that looks like a formula."""
+        lengths = fields.lengths.reshape(-1, self._width).copy()
+        starts = fields.separators[:-1].reshape(-1, self._width)[:, self._free_text] + 1
+        # What stands behind an empty value is a separator, a zero still.
+        looks = np.zeros(starts.shape, np.bool_)
+        for form in map(str.encode, FORMULA_STARTS):
+            same = np.ones(starts.shape, np.bool_)
+            for offset, byte in enumerate(form):
+                same &= fields.data.take(starts + offset, mode="clip") == byte
+            looks |= same
+        lengths[:, self._free_text] += looks
+        data = np.insert(fields.data, starts[looks], ord(NEUTRAL))
+        return _Fields(data, lengths.ravel(), fields.nulls)
 
     def _require_utf8(self, fields: _Fields) -> None:
         """Other bytes would not only make a wrong file: they could be taken for marks."""

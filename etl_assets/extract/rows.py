@@ -39,11 +39,13 @@ def extract_rows(
 
 def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:
     """How this column's values become fields."""
-    if column.is_binary:
-        return csv_format.field
 
-    def text_field(value: Any) -> str:
-        # Text in a binary collation may arrive as bytes; it is text all the same.
-        return csv_format.field(value.decode() if isinstance(value, bytes) else value)
+    def field(value: Any) -> str:
+        if isinstance(value, bytes):
+            # Text in a binary collation may arrive as bytes; it is text all the same.
+            value = csv_format.encoded_bytes(value) if column.is_binary else value.decode()
+        if isinstance(value, str) and column.is_free_text:
+            value = csv_format.neutral(value)
+        return csv_format.field(value)
 
-    return text_field
+    return field

@@ -52,7 +52,11 @@ def extract_wire(
         ShardError: a value is not UTF-8, or the server left a value out.
     """
     _keep_freed_memory()
-    encoder = RowEncoder([column.is_binary for column in query.columns], csv_format)
+    encoder = RowEncoder(
+        [column.is_binary for column in query.columns],
+        csv_format,
+        free_text=[column.is_free_text for column in query.columns],
+    )
     with _stream(connection, query) as driver:
         # Not readinto1: it waits for the socket when what it has read ahead is not enough.
         packets = PacketReader(driver._rfile.read1, driver._next_seq_id, block_bytes)  # noqa: SLF001

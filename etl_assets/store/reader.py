@@ -53,9 +53,11 @@ def read_shards(folder: Folder, manifests: Sequence[ShardManifest]) -> pd.DataFr
 def _cells(folder: Folder, manifest: ShardManifest) -> list[list[str | None]]:
     """The file's values, column by column."""
     reader = RecordReader(manifest.csv, len(manifest.columns))
-    records = reader.records(decompressed(folder.blocks(manifest.file), manifest.csv.compression))
+    plain = decompressed(folder.blocks(manifest.file), manifest.csv.compression)
+    records = reader.records(manifest.csv.without_mark(plain))
     names = [column.name for column in manifest.columns]
-    if manifest.csv.header and (header := next(records, None)) != names:
+    shown = list(map(manifest.csv.neutral, names))
+    if manifest.csv.header and (header := next(records, None)) != shown:
         raise ValueError(f"wanted the header {names}, found {header}")
     cells: list[list[str | None]] = [[] for _ in names]
     for record in records:

@@ -54,7 +54,7 @@ def verify_file(folder: Folder, manifest: ShardManifest) -> Iterator[str]:
     except (CsvError, ValueError, EOFError, OSError) as error:
         yield f"{where}: {error}"
         return
-    if header != manifest.csv.head([column.name for column in manifest.columns]):
+    if header != manifest.csv.header_record(column.name for column in manifest.columns):
         yield f"{where}: its header is not that of its manifest: {header[:200]!r}"
     if size != manifest.bytes:
         yield f"{where}: wanted {manifest.bytes} bytes, found {size}"
@@ -77,7 +77,8 @@ def _read(
             yield block
 
     reader = RecordReader(manifest.csv, len(manifest.columns))
-    records = reader.raw_records(decompressed(stored(), manifest.csv.compression))
+    plain = decompressed(stored(), manifest.csv.compression)
+    records = reader.raw_records(manifest.csv.without_mark(plain))
     header = next(records, b"") if manifest.csv.header else b""
     return header, sum(1 for _ in records)
 

@@ -14,7 +14,24 @@ from etl_assets_tests.extract.packets_of import EOF, Row, packets_of, reader_of,
 
 TOKENS = ["", "NULL", "\\N", "-", "汉", "0"]
 DELIMITERS = [",", "\t", ";", "|", "5", "A", " ", "=", "-"]
-CORNERS = ["", '"', '""', ",", "\r", "\n", "\0", "a", "0", "汉", "\U0010ffff", "\x7f", *TOKENS]
+CORNERS = [
+    *"=+-@＝＋－＠",
+    "=1+1",
+    "-汉",
+    "",
+    '"',
+    '""',
+    ",",
+    "\r",
+    "\n",
+    "\0",
+    "a",
+    "0",
+    "汉",
+    "\U0010ffff",
+    "\x7f",
+    *TOKENS,
+]
 
 LONG = st.builds(
     lambda char, size: char * size,
@@ -34,6 +51,7 @@ def formats(draw: st.DrawFn) -> CsvFormat:
         delimiter=delimiter,
         quoting=draw(st.sampled_from(["minimal", "all"])),
         binary=draw(st.sampled_from(["hex", "base64"])),
+        spreadsheet_safe=draw(st.booleans()),
     )
 
 
@@ -53,19 +71,27 @@ def encoded(
     block_bytes: int = 1 << 20,
 ) -> bytes:
     """The stream's rows as CSV."""
-    encoder = RowEncoder(binary, csv_format)
+    encoder = RowEncoder(binary, csv_format, free_text=free_texts(binary))
     reader = PacketReader(reader_of(stream, sizes), 0, block_bytes)
     return b"".join(map(encoder.encode, reader))
 
 
+def free_texts(binary: Sequence[bool]) -> list[bool]:
+    """Every second column may hold formulas."""
+    return [place % 2 == 0 for place in range(len(binary))]
+
+
 def plainly(rows: Sequence[Row], binary: Sequence[bool], csv_format: CsvFormat) -> bytes:
     """The rows as CSV, one value after the other."""
+
+    def text(value: bytes | None, raw: bool, free: bool) -> str | None:
+        if value is None:
+            return None
+        plain = csv_format.encoded_bytes(value) if raw else value.decode()
+        return csv_format.neutral(plain) if free else plain
+
     return "".join(
-        csv_format.record(
-            value if raw or value is None else value.decode()
-            for value, raw in zip(row, binary, strict=True)
-        )
-        for row in rows
+        csv_format.record(map(text, row, binary, free_texts(binary))) for row in rows
     ).encode()
 
 

@@ -118,6 +118,25 @@ def test_every_value_is_written_as_row_by_row(
         assert len(expected) > 100_000
 
 
+@pytest.mark.parametrize("binary", ["hex", "base64"])
+def test_formulas_are_neutral_as_row_by_row(server: Server, database: str, binary: Any) -> None:
+    table = f"{database}.formulas"
+    server.execute(
+        f"CREATE TABLE {table} (n int, d decimal(5,2), t time, x text, b varbinary(9), y text)",
+        f"INSERT INTO {table} VALUES (-1, -1.5, '-01:00:00', '=1+1', x'F9', '+'), "
+        "(1, NULL, NULL, '', '', NULL), (NULL, 0, 0, '＝1', x'F900', '\t=1'), "
+        "(2, 0, 0, 'a=1', NULL, '-汉')",
+    )
+    csv_format = CsvFormat(spreadsheet_safe=True, binary=binary)
+    with reading(server, table) as (connection, query):
+        expected = plainly(connection, query, csv_format)
+
+        assert csv_of(connection, query, csv_format) == expected
+    assert expected.startswith(b"-1,-1.50,-01:00:00,'=1+1," + (b"F9" if binary == "hex" else b"'"))
+    assert "'＝1".encode() in expected
+    assert b"a=1" in expected
+
+
 @pytest.mark.parametrize("block_bytes", [1, 17, 300, 70_000])
 def test_a_block_of_any_size_gives_the_same_bytes(
     server: Server, awkward: str, block_bytes: int

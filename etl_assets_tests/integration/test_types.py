@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from pymysql.cursors import Cursor
 
+from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets_tests.integration.exporting import Exporter, table_config
 from etl_assets_tests.integration.type_cases import (
@@ -158,3 +159,67 @@ def test_a_value_that_the_server_leaves_out_fails_the_shard(
     with pytest.raises(ShardError, match=r"warning 1301: .*max_allowed_packet"):
         exporter.export(database, "t", settings)
     assert exporter.files() == []
+
+
+ZERO_DATES = (
+    ("d", "date", "0000-00-00", "2022-11-00", "2022-00-10", "2026-11-02"),
+    ("dt", "datetime", "0000-00-00 00:00:00", "2022-11-00 01:02:03", "2022-00-10 00:00:00",
+     "2026-11-02 00:00:00"),
+    ("f", "datetime(3)", "0000-00-00 00:00:00.000", "2022-11-00 01:02:03.004",
+     "0000-00-01 00:00:00.000", "2026-11-02 00:00:00.120"),
+    ("ts", "timestamp(6) null", "0000-00-00 00:00:00.000000", None, None,
+     "2026-11-02 00:00:00.000001"),
+)  # fmt: skip
+"""Name, type, and a value for each of four rows; only the last row has no zero date."""
+
+
+@pytest.fixture
+def zero_dates(server: Server, database: str) -> str:
+    """A table `z` of ZERO_DATES; gives the database's name."""
+    columns = ", ".join(f"{name} {kind}" for name, kind, *_ in ZERO_DATES)
+    with as_it_comes(server) as cursor:
+        cursor.execute(f"CREATE TABLE {database}.z (id int primary key, {columns}, x time)")
+        for number in range(4):
+            values = [case[2 + number] for case in ZERO_DATES]
+            cursor.execute(
+                f"INSERT INTO {database}.z VALUES (%s, %s, %s, %s, %s, 0)", (number, *values)
+            )
+    return database
+
+
+def test_zero_and_partial_dates_are_kept_by_default(zero_dates: str, exporter: Exporter) -> None:
+    rows = exporter.export(zero_dates, "z").rows
+    assert rows == [
+        [str(number), *(case[2 + number] for case in ZERO_DATES), "00:00:00"] for number in range(4)
+    ]
+
+
+def test_zero_and_partial_dates_become_null_where_it_is_asked_for(
+    zero_dates: str, exporter: Exporter
+) -> None:
+    exporter.csv = CsvFormat(null="NULL", zero_dates="null")
+    export = exporter.export(zero_dates, "z")
+    assert export.rows[:3] == [[str(number), *[None] * 4, "00:00:00"] for number in range(3)]
+    assert export.rows[3] == ["3", *(case[5] for case in ZERO_DATES), "00:00:00"]
+    assert export.manifest.csv.zero_dates == "null"
+
+
+def test_zero_and_partial_dates_fail_their_shard_where_it_is_asked_for(
+    zero_dates: str, exporter: Exporter
+) -> None:
+    exporter.csv = CsvFormat(zero_dates="error")
+    with pytest.raises(ShardError, match=r"found 3 in column 'd', .*, 1 in column 'ts'"):
+        exporter.export(zero_dates, "z")
+    assert not list(exporter.folder.iterdir())
+    assert exporter.export(zero_dates, "z", table_config(where="id = 3")).manifest.rows == 1
+    assert exporter.export(zero_dates, "z", table_config(where="id > 3")).manifest.rows == 0
+    with pytest.raises(ShardError, match="found 1 in column 'd'"):
+        exporter.export(zero_dates, "z", limit=1)
+
+
+def test_without_dates_there_is_nothing_to_refuse(
+    server: Server, database: str, exporter: Exporter
+) -> None:
+    server.execute(f"CREATE TABLE {database}.n (id int)", f"INSERT INTO {database}.n VALUES (1)")
+    exporter.csv = CsvFormat(zero_dates="error")
+    assert exporter.export(database, "n").manifest.rows == 1

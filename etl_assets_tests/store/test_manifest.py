@@ -53,6 +53,7 @@ def test_the_fields_stand_in_their_promised_order() -> None:
         "compression",
         "binary",
         "zero_dates",
+        "spreadsheet_safe",
     ]
 
 
