@@ -27,6 +27,7 @@ from etl_assets.config_problems import config_error, located, refuse_unknown_key
 from etl_assets.config_values import (
     Count,
     DriverOptions,
+    Flag,
     Lanes,
     Pattern,
     Positive,
@@ -161,8 +162,9 @@ class TableConfig(Model):
     where: Text | None = None
     schedule: Text | None = None
     csv: Csv = Field(default=CsvFormat(), description="with those of `output` for what it omits")
-    on_drift: Literal["fail"] = "fail"
-    merge: Literal[False] = False
+    on_drift: Literal["fail", "union"] = "fail"
+    rows_outside: Literal["warn", "fail"] = "warn"
+    merge: Flag = False
     split: Literal[1] = 1
 
     @property

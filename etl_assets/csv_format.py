@@ -131,15 +131,28 @@ class CsvFormat:
         Raises:
             CsvError: it does not.
         """
-        missing = self.mark
-        for block in blocks:
-            beginning = block[: len(missing)]
-            if not missing.startswith(beginning):
-                break
-            missing = missing[len(beginning) :]
-            yield block[len(beginning) :]
-        if missing:
-            raise CsvError("byte 0", wanted="a byte order mark", found="none")
+        return _behind(self.mark, blocks, "a byte order mark")
+
+    def body(self, blocks: Iterable[bytes], names: Iterable[str]) -> Iterator[bytes]:
+        """A file's blocks without all that stands before the first row.
+
+        Raises:
+            CsvError: the file does not begin so.
+        """
+        return _behind(self.head(names), blocks, "the header of its columns")
+
+
+def _behind(beginning: bytes, blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """The blocks without the bytes that they must begin with."""
+    missing = beginning
+    for block in blocks:
+        found = block[: len(missing)]
+        if not missing.startswith(found):
+            break
+        missing = missing[len(found) :]
+        yield block[len(found) :]
+    if missing:
+        raise CsvError("byte 0", wanted=what, found="none")
 
 
 class RecordReader:

@@ -4,7 +4,6 @@ Identifiers are always quoted by the dialect, columns are always named one by on
 `where` is taken as it stands. EXPRESSIONS is the one table of how each type is asked for.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -13,59 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
-from etl_assets.config import ColumnSelection, TableConfig
+from etl_assets.columns import Column
+from etl_assets.config import TableConfig
 from etl_assets.errors import ShardError
 from etl_assets.topology import Shard
 from etl_assets.windows import Bound, Window
 
 Expression: TypeAlias = Callable[[sa.ColumnClause[Any]], sa.ColumnElement[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a shard table.
-
-    Attributes:
-        name: as the server spells it.
-        type: the full type in the server's words, such as `bigint(20) unsigned`.
-    """
-
-    name: str
-    type: str
-
-    @property
-    def kind(self) -> str:
-        """The type's bare name in lower case, such as `bigint`."""
-        return self.type.lower().split("(", 1)[0].split(" ", 1)[0]
-
-    @property
-    def without_width(self) -> "Column":
-        """The column as it compares with another shard's.
-
-        The display width of an integer or a YEAR says nothing about its values, and servers from
-        MySQL 8.0.19 on no longer tell it.
-        """
-        if "zerofill" in self.type.lower():
-            return self
-        return Column(self.name, _DISPLAY_WIDTH.sub("", self.type))
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the values are raw bytes, which the client writes as hex or base64."""
-        return self.kind in BINARY_KINDS
-
-    @property
-    def is_date(self) -> bool:
-        """Whether the values have a month and a day, which may be zero."""
-        return self.kind in DATE_KINDS
-
-    @property
-    def is_free_text(self) -> bool:
-        """Whether a value may begin with any character; numbers and times are no formulas."""
-        return self.kind not in _PLAIN_KINDS
-
-
-_DISPLAY_WIDTH = re.compile(r"(?<=int|ear)\(\d+\)", re.IGNORECASE)
 
 
 def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
@@ -105,46 +58,13 @@ decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC. docs
 that text is for every type, and the conformance tests load it back and compare.
 """
 
-BINARY_KINDS = frozenset(
-    {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
-)
-DATE_KINDS = frozenset({"date", "datetime", "timestamp"})
-_PLAIN_KINDS = DATE_KINDS | {
-    *("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bit", "year", "time"),
-    *("decimal", "numeric", "float", "double", "real"),
-}
+MOST_OUTSIDE = 1_000_000
+"""So many rows that no window holds are counted."""
 
 
 def _is_zero_date(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     # From the manual: MONTH() and DAYOFMONTH() give 0 for dates that have a zero there.
     return sa.or_(sa.func.MONTH(column) == 0, sa.func.DAYOFMONTH(column) == 0)
-
-
-def selected_columns(
-    shard: Shard, columns: Sequence[Column], selection: ColumnSelection | None
-) -> tuple[Column, ...]:
-    """The columns to export, in the table's order.
-
-    Raises:
-        ShardError: a column that the configuration names is not there, or none is left.
-    """
-    if selection is None:
-        return tuple(columns)
-    named = selection.include or selection.exclude or ()
-    there = [column.name for column in columns]
-    if missing := [name for name in named if name not in there]:
-        raise ShardError(
-            f"{shard}: columns",
-            wanted=", ".join(missing),
-            found=", ".join(there),
-            next_step="mend `columns` of the logical table",
-        )
-    kept = tuple(
-        column for column in columns if (column.name in named) == (selection.include is not None)
-    )
-    if not kept:
-        raise ShardError(f"{shard}: columns", wanted="at least one column", found="none left")
-    return kept
 
 
 def source_table(shard: Shard, *, is_mysql: bool) -> sa.TableClause:
@@ -165,6 +85,8 @@ class ShardQuery:
         limit: at most so many rows (a trial); None for all of them.
         is_mysql: whether MySQL's expressions apply.
         zero_dates: whether dates with a zero month or day are asked for as NULL.
+        missing: the keys of the columns that this shard table does not have: NULL in every row.
+        outside: the rows that no window holds; None for a snapshot table.
     """
 
     shard: Shard
@@ -173,6 +95,8 @@ class ShardQuery:
     limit: int | None
     is_mysql: bool
     zero_dates: Literal["keep", "null", "error"] = "keep"
+    missing: frozenset[str] = frozenset()
+    outside: sa.ColumnElement[bool] | None = None
 
     @property
     def _source(self) -> sa.TableClause:
@@ -193,9 +117,30 @@ class ShardQuery:
         return sa.select(sa.func.count()).select_from(limited.subquery())
 
     @property
+    def count_outside(self) -> sa.Select[Any]:
+        """How many rows no window holds, at most MOST_OUTSIDE: history may be long."""
+        assert self.outside is not None
+        one: sa.ColumnElement[Any] = sa.literal_column("1")
+        rows = sa.select(one).select_from(self._source).where(self.outside).limit(MOST_OUTSIDE)
+        return sa.select(sa.func.count()).select_from(rows.subquery())
+
+    @property
+    def both_counts(self) -> sa.Select[Any]:
+        """`count` and the rows outside, in one pass: for a table that has to be read whole."""
+        assert self.condition is not None
+        assert self.outside is not None
+        counts: list[sa.ColumnElement[Any]] = [
+            sa.func.count(sa.case((condition, sa.literal_column("1"))))
+            for condition in (self.condition, self.outside)
+        ]
+        return sa.select(*counts).select_from(self._source)
+
+    @property
     def dates(self) -> tuple[Column, ...]:
         """The columns whose values may be zero dates: MySQL's alone."""
-        return tuple(column for column in self.columns if column.is_date and self.is_mysql)
+        if not self.is_mysql:
+            return ()
+        return tuple(c for c in self.columns if c.is_date and c.key not in self.missing)
 
     @property
     def zero_date_counts(self) -> sa.Select[Any]:
@@ -211,6 +156,8 @@ class ShardQuery:
         return sa.select(*counts)
 
     def _expression(self, column: Column) -> sa.ColumnElement[Any]:
+        if column.key in self.missing:
+            return sa.null()
         clause = _clause(column)
         if self.zero_dates == "null" and column in self.dates:
             return sa.case((_is_zero_date(clause), sa.null()), else_=clause)
@@ -272,17 +219,18 @@ def _bounds(
     shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
 ) -> tuple[Bound, Bound]:
     partition = table.partition
-    kinds = {column.name: column.kind for column in columns}
-    if partition.column not in kinds:
+    kinds = {column.key: column.kind for column in columns}
+    key = (partition.column or "").lower()
+    if key not in kinds:
         raise ShardError(
             f"{shard}: partition.column",
             wanted=f"a column {partition.column!r}",
-            found=", ".join(kinds),
+            found=", ".join(column.name for column in columns),
             next_step="mend `partition.column` of the logical table",
         )
     try:
         return window.bounds(
-            kinds[partition.column],
+            kinds[key],
             unit=partition.unit,
             column_timezone=partition.column_timezone,
         )

@@ -9,14 +9,15 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from etl_assets.columns import Column, Columns, selected_columns
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.extract import extract
-from etl_assets.query import ShardQuery, selected_columns, window_condition
+from etl_assets.query import MOST_OUTSIDE, ShardQuery, outside_condition, window_condition
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import is_transient, pauses, shard_error
-from etl_assets.source.snapshot import Snapshot, open_snapshot
+from etl_assets.source.snapshot import Snapshot, leads_index, open_snapshot
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
@@ -37,6 +38,8 @@ class ShardTask:
         count: whether the server counts the rows in the same snapshot.
         retries: further attempts after a transient error.
         run_id: the run that the manifest names.
+        first: the table's first window: rows before it are in no window. None for a snapshot table.
+        united: reads the columns of all shards together; None where each has to have them all.
     """
 
     shard: Shard
@@ -47,6 +50,8 @@ class ShardTask:
     count: bool
     retries: int
     run_id: str
+    first: Window | None = None
+    united: Callable[[], Columns] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,11 +129,12 @@ def _attempt(
 ) -> StagedShard:
     started_at = datetime.now(UTC)
     clock = time.monotonic()
+    united = task.united() if task.united is not None else None
     with ExitStack() as undo, open_snapshot(engines, task.shard) as snapshot:
-        query = _query(task, snapshot)
+        query = _query(task, snapshot, united)
         # Full counts only: a trial's rows prove nothing about the table.
-        count = task.count and task.limit is None
-        expected = int(snapshot.connection.execute(query.count).scalar_one()) if count else None
+        wanted = task.count and task.limit is None
+        expected, outside = _counted(snapshot, query, task) if wanted else (None, None)
         if task.csv.zero_dates == "error":
             _refuse_zero_dates(snapshot, query)
         file = folder.stage(csv_name(task.shard, task.csv))
@@ -154,11 +160,30 @@ def _attempt(
         "bytes": written.bytes,
         "sha256": written.sha256,
         "source_rows": expected,
-        "columns": [{"name": c.name, "type": c.type} for c in query.columns],
+        "rows_outside": outside,
+        "columns": [_column_record(column, query) for column in query.columns],
         "snapshot": snapshot.info.as_json(),
         "seconds": round(time.monotonic() - clock, 3),
     }
     return StagedShard(file, ShardManifest.model_validate(facts), written.first)
+
+
+def _counted(snapshot: Snapshot, query: ShardQuery, task: ShardTask) -> tuple[int, int | None]:
+    """The server's count of the window's rows, and of the rows that are in no window."""
+    execute = snapshot.connection.execute
+    column = task.table.partition.column
+    if query.outside is None or column is None:
+        return int(execute(query.count).scalar_one()), None
+    if leads_index(snapshot, task.shard, column):
+        inside, outside = (execute(q).scalar_one() for q in (query.count, query.count_outside))
+        return int(inside), int(outside)
+    inside, outside = map(int, execute(query.both_counts).one())
+    return inside, min(outside, MOST_OUTSIDE)
+
+
+def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:
+    missing = {"missing": True} if column.key in query.missing else {}
+    return {"name": column.name, "type": column.type, **missing}
 
 
 def _refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
@@ -177,11 +202,15 @@ def _refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
         )
 
 
-def _query(task: ShardTask, snapshot: Snapshot) -> ShardQuery:
+def _query(task: ShardTask, snapshot: Snapshot, united: Columns | None) -> ShardQuery:
+    shard, table, own = task.shard, task.table, snapshot.columns
+    columns = selected_columns(shard, united or own, table.columns)
     return ShardQuery(
-        shard=task.shard,
-        columns=selected_columns(task.shard, snapshot.columns, task.table.columns),
-        condition=window_condition(task.shard, snapshot.columns, task.window, task.table),
+        shard=shard,
+        columns=columns,
+        missing=frozenset(c.key for c in columns) - {c.key for c in own},
+        condition=window_condition(shard, own, task.window, table),
+        outside=outside_condition(shard, own, task.first, table) if task.first else None,
         limit=task.limit,
         is_mysql=snapshot.info.server != "sqlite",
         zero_dates=task.csv.zero_dates,

@@ -23,11 +23,11 @@ from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.shard_assets import lanes_of
-from etl_assets.errors import IncompleteError, UsageError
+from etl_assets.errors import UsageError
 from etl_assets.shard_export import query_record, window_record
-from etl_assets.store.complete import complete_window, is_proven, reset_window
+from etl_assets.store.complete import is_complete, is_proven, reset_window
 from etl_assets.store.files import Folder, open_folder
-from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
+from etl_assets.store.manifest import folder_parts
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
@@ -169,7 +169,8 @@ def _export(
     shards: Sequence[Shard] = export.table.shards
     if options.resume:
         shards = _unproven(folder, export)
-        if not shards and _is_complete(folder, export):
+        table = export.table
+        if not shards and is_complete(folder, export.window.key, table.shards, table.settings):
             _say(console, f"{export.title}: complete already, {folder.location('')}")
             return True
         _say(console, f"{export.title}: {len(export.table.shards) - len(shards)} shards are proven")
@@ -214,17 +215,11 @@ def _unproven(folder: Folder, export: Export) -> list[Shard]:
     ]
 
 
-def _is_complete(folder: Folder, export: Export) -> bool:
-    try:
-        complete = complete_window(folder, export.window.key, export.table.shards)
-    except IncompleteError:
-        return False
-    return TableManifest.read(folder, TABLE_MANIFEST) == complete
-
-
 def _report(
     console: Console, export: Export, progress: RunProgress, folder: Folder, seconds: float
 ) -> None:
+    for warning in progress.warnings:
+        _say(console, f"warning: {warning}")
     _say(
         console,
         f"{export.title}: {progress.count(State.DONE)} of {len(progress.shards)} shards, "

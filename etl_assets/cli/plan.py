@@ -4,11 +4,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from etl_assets.cli.check import findings
+from rich.cells import cell_len, set_cell_size
+
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, load_config
-from etl_assets.defs.partitions import partitions_of
+from etl_assets.defs.partitions import first_window, partitions_of
 from etl_assets.defs.schedules import cron_of
+from etl_assets.drift import Finding, compare, rows_outside
+from etl_assets.source.engines import Engines
 from etl_assets.topology import LogicalTable, Shard
 
 _LISTED_SHARDS = 8
@@ -24,12 +27,38 @@ def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) ->
             print(line)
     if not check:
         return 0
-    found = 0
-    for finding in findings(config, tables, chosen):
-        found += 1
-        print(finding, file=sys.stderr)
-    print(f"{found} findings" if found else "checked: configuration and servers agree")
-    return 1 if found else 0
+    findings = _findings(config, tables, chosen)
+    for line in _as_table(findings):
+        print(line, file=sys.stderr)
+    problems = sum(finding.is_problem for finding in findings)
+    print(f"{problems} findings" if problems else "checked: configuration and servers agree")
+    return 1 if problems else 0
+
+
+def _findings(
+    config: ExportConfig, tables: Sequence[LogicalTable], chosen: Sequence[LogicalTable]
+) -> list[Finding]:
+    engines = Engines(config.hosts, config.home)
+    try:
+        findings, catalog = compare(engines, tables, chosen)
+        for table in chosen:
+            if not table.settings.is_snapshot:
+                findings += rows_outside(engines, table, first_window(table), catalog)
+    finally:
+        engines.dispose()
+    return findings
+
+
+def _as_table(findings: Sequence[Finding]) -> Iterator[str]:
+    """The findings in columns as wide as their longest entries."""
+    rows = [
+        (f.table, f.where, f.problem if f.is_problem else f"{f.problem} (allowed)")
+        for f in findings
+    ]
+    widths = [max(cell_len(row[place]) for row in rows) for place in range(2)] if rows else []
+    for *names, problem in rows:
+        cells = [set_cell_size(name, width) for name, width in zip(names, widths, strict=True)]
+        yield "  ".join([*cells, problem])
 
 
 def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator[str]:

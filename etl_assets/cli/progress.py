@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
+from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.names import shard_key
 from etl_assets.defs.shard_assets import PROGRESS_EVENT, Lane
 from etl_assets.topology import Shard
@@ -44,6 +45,7 @@ class RunProgress:
     Attributes:
         shards: the shards that the run exports.
         refusal: why the logical table refused to be complete.
+        warnings: why checks of the logical table did not pass.
         changed: the shards that the last `take` finished.
     """
 
@@ -51,6 +53,7 @@ class RunProgress:
     lanes: Mapping[str, Lane]
     refusal: str = ""
     failure: str = ""
+    warnings: list[str] = field(default_factory=list)
     changed: list[ShardProgress] = field(default_factory=list)
 
     @classmethod
@@ -130,10 +133,14 @@ class RunProgress:
 
     def _checked(self, event: DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
-        progress = self._by_key.get(evaluation.asset_key)
-        if progress is None or evaluation.passed:
+        if evaluation.passed:
             return
-        self._fail(progress, str(evaluation.metadata["cause"].value))
+        cause = str(evaluation.metadata[CAUSE].value)
+        progress = self._by_key.get(evaluation.asset_key)
+        if progress is None:
+            self.warnings.append(cause)
+            return
+        self._fail(progress, cause)
         self._next_of_lane(progress.shard, event.step_key or "")
 
     def _engine(self, event: DagsterEvent) -> None:

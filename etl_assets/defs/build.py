@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.checks import drift_check
 from etl_assets.defs.executor import export_executor
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
@@ -39,6 +40,7 @@ def build_definitions(
             ),
             *(table_asset(table) for table in tables),
         ],
+        asset_checks=[drift_check(tables, table) for table in tables],
         jobs=list(jobs.values()),
         schedules=[export_schedule(config, table, jobs[table.name]) for table in tables],
         resources={

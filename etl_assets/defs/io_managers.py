@@ -1,6 +1,7 @@
 """The IO manager `csv`: commits staged files under their final names, and reads them back."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,13 +11,16 @@ from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import possible_shards
 from etl_assets.errors import UsageError
 from etl_assets.shard_export import StagedShard
+from etl_assets.store.complete import StagedWindow
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
+    ColumnRecord,
     ShardManifest,
     TableManifest,
     folder_parts,
     manifest_name,
+    merged_names,
 )
 
 if TYPE_CHECKING:
@@ -59,20 +63,32 @@ class CsvIOManager(dg.ConfigurableIOManager):
         folder.write_json(manifest_name(manifest.shard), manifest.as_json())
         return _shard_metadata(staged, folder, self.preview)
 
+    def commit_window(self, staged: StagedWindow) -> Mapping[str, Any]:
+        """Put a table's merged file under its final name and prove the window."""
+        manifest = staged.manifest
+        folder = self.folder(manifest.table, manifest.partition)
+        folder.remove(TABLE_MANIFEST)
+        if staged.merged is not None:
+            staged.merged.commit()
+        for name in merged_names(manifest.table):
+            if manifest.merged is None or name != manifest.merged.file:
+                folder.remove(name)
+        folder.write_json(TABLE_MANIFEST, manifest.as_json())
+        return _table_metadata(manifest, folder)
+
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Commit a staged shard, or write a complete table's manifest."""
         match obj:
             case StagedShard():
                 with obj.file:
                     context.add_output_metadata(self.commit_shard(obj))
-            case TableManifest():
-                folder = self.folder(obj.table, obj.partition)
-                folder.write_json(TABLE_MANIFEST, obj.as_json())
-                context.add_output_metadata(_table_metadata(obj, folder))
+            case StagedWindow():
+                with obj.merged or nullcontext():
+                    context.add_output_metadata(self.commit_window(obj))
             case _:
                 raise UsageError(
                     f"the output of {context.asset_key.to_user_string()}",
-                    wanted="a staged shard or a table's manifest for the IO manager `csv`",
+                    wanted="a staged shard or window for the IO manager `csv`",
                     found=type(obj).__name__,
                     next_step="give the asset an IO manager of its own",
                 )
@@ -117,7 +133,7 @@ def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[s
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": manifest.rows,
         "dagster/uri": folder.uri(manifest.file),
-        "dagster/column_schema": _schema(manifest),
+        "dagster/column_schema": _schema(manifest.columns),
         "path": dg.MetadataValue.path(folder.location(manifest.file)),
         "bytes": manifest.bytes,
         "sha256": manifest.sha256,
@@ -132,21 +148,21 @@ def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[s
 
 
 def _table_metadata(manifest: TableManifest, folder: Folder) -> Mapping[str, Any]:
+    merged = manifest.merged
     return {
         "dagster/partition_row_count": manifest.rows,
         "dagster/uri": folder.uri(TABLE_MANIFEST),
-        "dagster/column_schema": _schema(manifest.shards[0]),
+        "dagster/column_schema": _schema(manifest.columns),
         "path": dg.MetadataValue.path(folder.location("")),
         "shards": len(manifest.shards),
         "bytes": manifest.bytes,
         "skew_seconds": manifest.skew_seconds,
+        **({"merged": dg.MetadataValue.path(folder.location(merged.file))} if merged else {}),
     }
 
 
-def _schema(manifest: ShardManifest) -> dg.TableSchema:
-    return dg.TableSchema(
-        columns=[dg.TableColumn(column.name, column.type) for column in manifest.columns]
-    )
+def _schema(columns: Sequence[ColumnRecord]) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(column.name, column.type) for column in columns])
 
 
 def _preview(staged: StagedShard, count: int) -> str:

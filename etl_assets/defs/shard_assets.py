@@ -1,8 +1,9 @@
 """Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -10,10 +11,17 @@ from dagster import AssetCheckResult, AssetObservation, Failure, Output
 from dagster._core.events import EngineEventData
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, source_key
-from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
+from etl_assets.defs.partitions import (
+    first_window,
+    partitions_of,
+    refuse_old_snapshot,
+    window_of,
+)
 from etl_assets.defs.resources import DatabaseResource
+from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError
 from etl_assets.shard_export import Progress, ShardTask, StagedShard, stage_shard
 from etl_assets.topology import LogicalTable, Shard
@@ -147,16 +155,16 @@ def _export(
     shards: dict[str, Shard],
 ) -> Iterator[Any]:
     """Export shard after shard; a failed one does not stop the others, but fails the step."""
-    window = _window(context, table)
+    task_of = _tasks(context, config, table)
     failures: list[str] = []
     for name, shard in shards.items():
         try:
-            staged = _stage(context, config, table, shard, window)
+            staged = _stage(context, task_of(shard))
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
             failures.append(str(error))
-            yield from _checked(context, shard, passed=False, metadata={"cause": str(error)})
+            yield from _checked(context, shard, passed=False, metadata={CAUSE: str(error)})
             continue
         if staged.manifest.sample is not None:
             yield _sample(context, staged)
@@ -178,30 +186,37 @@ def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
     return window
 
 
-def _stage(
-    context: dg.OpExecutionContext,
-    config: ExportConfig,
-    table: LogicalTable,
-    shard: Shard,
-    window: Window,
-) -> StagedShard:
+def _tasks(
+    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
+) -> Callable[[Shard], ShardTask]:
+    """What to export, for any shard of the step."""
     database: DatabaseResource = context.resources.database
     csv: CsvIOManager = context.resources.csv
-    task = ShardTask(
-        shard=shard,
-        table=table.settings,
-        window=window,
-        csv=table.settings.csv,
+    settings = table.settings
+    # Read once for all shards of a lane.
+    united = cache(lambda: read_united_columns(database.engines, table))
+    return partial(
+        ShardTask,
+        table=settings,
+        window=_window(context, table),
+        csv=settings.csv,
         limit=csv.limit,
         count=config.execution.verify == "count",
         retries=config.execution.retries,
         run_id=context.run_id,
+        first=None if settings.is_snapshot else first_window(table),
+        united=united if settings.on_drift == "union" else None,
     )
+
+
+def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
+    database: DatabaseResource = context.resources.database
+    csv: CsvIOManager = context.resources.csv
     return stage_shard(
         database.engines,
-        csv.folder(table.name, window.key),
+        csv.folder(task.shard.table, task.window.key),
         task,
-        on_progress=_ProgressLog(context, shard),
+        on_progress=_ProgressLog(context, task.shard),
         on_retry=context.log.warning,
     )
 

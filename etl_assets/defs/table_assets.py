@@ -1,13 +1,16 @@
 """Logical-table assets: downstream of all their shards, complete or refused."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 
+from etl_assets.defs.checks import ROWS_CHECK, rows_check, rows_check_spec
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
 from etl_assets.defs.partitions import partitions_of
-from etl_assets.errors import IncompleteError
-from etl_assets.store.complete import complete_window
-from etl_assets.store.manifest import TableManifest
+from etl_assets.errors import EtlAssetsError
+from etl_assets.store.complete import StagedWindow, stage_window
 from etl_assets.topology import LogicalTable
 
 
@@ -15,28 +18,27 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
     """The asset of a logical table: it writes `_manifest.json` when every shard is proven."""
 
     inputs = {name: shard_key(shard) for shard, name in shard_names(table).items()}
+    # A snapshot has no windows that rows could be outside of.
+    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table)}
 
     @dg.op(
         name=ascii_name(table.name, "complete"),
         # Nothing is loaded, but the order is kept: with deps alone the step ran first.
         ins={name: dg.In(dg.Nothing) for name in inputs},
-        out=dg.Out(TableManifest, io_manager_key="csv"),
+        out={
+            "result": dg.Out(StagedWindow, io_manager_key="csv", is_required=False),
+            **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
+        },
         required_resource_keys={"csv"},
     )
-    def complete(context: dg.OpExecutionContext) -> TableManifest:
-        csv: CsvIOManager = context.resources.csv
-        folder = csv.folder(table.name, context.partition_key)
-        # Of steps that were killed: nothing else stays beside the files and their manifests.
-        folder.sweep()
-        try:
-            return complete_window(folder, context.partition_key, table.shards)
-        except IncompleteError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+    def complete(context: dg.OpExecutionContext) -> Iterator[Any]:
+        yield from _complete(context, table)
 
     return dg.AssetsDefinition(
         node_def=complete,
         keys_by_input_name=inputs,
         keys_by_output_name={"result": table_key(table)},
+        check_specs_by_output_name=checks,
         specs=[
             dg.AssetSpec(
                 table_key(table),
@@ -48,3 +50,23 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
             )
         ],
     )
+
+
+def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[Any]:
+    csv: CsvIOManager = context.resources.csv
+    folder = csv.folder(table.name, context.partition_key)
+    # Of steps that were killed: nothing else stays beside the files and their manifests.
+    folder.sweep()
+    try:
+        staged = stage_window(folder, context.partition_key, table.shards, table.settings)
+    except EtlAssetsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    check = rows_check(table, staged.manifest.shards)
+    key = dg.AssetCheckKey(table_key(table), ROWS_CHECK)
+    if check is not None and key in context.selected_asset_check_keys:
+        yield check
+    if check is not None and not check.passed and table.settings.rows_outside == "fail":
+        if staged.merged is not None:
+            staged.merged.discard()
+        raise dg.Failure(check.description or "", allow_retries=False)
+    yield dg.Output(staged, output_name="result")

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
-from etl_assets.query import Column, ShardQuery
+from etl_assets.query import ShardQuery
 
 BLOCK_ROWS = 2_000
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from etl_assets.query import Column
+from etl_assets.columns import Column
 from etl_assets.source.engines import Engines
 
 TableName = tuple[str, str]
@@ -14,7 +14,8 @@ TableName = tuple[str, str]
 _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
 _COLUMNS = sa.text(
-    "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE "
+    "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, "
+    "c.CHARACTER_SET_NAME "
     "FROM information_schema.COLUMNS c JOIN information_schema.TABLES t "
     "ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME "
     "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA IN :databases "
@@ -46,8 +47,10 @@ def tables_of(
     if wanted:
         with engines.get(host, "").connect() as connection:
             for row in connection.execute(_COLUMNS, {"databases": wanted}):
-                database, table, name, kind = map(text_of, row)
-                found[database, table] = (*found.get((database, table), ()), Column(name, kind))
+                database, table, name, kind, nullable = map(text_of, row[:5])
+                charset = None if row[5] is None else text_of(row[5])
+                column = Column(name, kind, nullable == "YES", charset)
+                found[database, table] = (*found.get((database, table), ()), column)
     return found
 
 
@@ -72,7 +75,7 @@ def _sqlite_tables(engines: Engines, host: str, database: str) -> dict[str, tupl
         )
         return {
             name: tuple(
-                Column(row[1], row[2].lower())
+                Column(row[1], row[2].lower(), nullable=not row[3])
                 for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({_quoted(name)})")
             )
             for name in list(names.scalars())

@@ -6,16 +6,18 @@ REPEATABLE READ, and tables of engines without transactions (MyISAM) have no sna
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from etl_assets.query import Column, source_table
+from etl_assets.columns import Column
+from etl_assets.query import source_table
 from etl_assets.source.abandon import drop, end_query, may_still_run, thread_of
 from etl_assets.source.engines import Engines
+from etl_assets.source.position import Position, position_around
 from etl_assets.topology import Shard
 
 _PIN = (
@@ -45,7 +47,7 @@ class SnapshotInfo:
         server: the kind of server: mysql, mariadb or sqlite.
         version: in the server's own words.
         isolation: the transaction's isolation level.
-        position: the binary log's position where it is known.
+        position: the binary log's position at that moment, where it is known.
         exact: whether all rows are from one moment; false for engines without transactions.
         taken_at: when the transaction began.
     """
@@ -53,7 +55,7 @@ class SnapshotInfo:
     server: str
     version: str
     isolation: str
-    position: str | None
+    position: Position | None
     exact: bool
     taken_at: datetime
 
@@ -63,7 +65,7 @@ class SnapshotInfo:
             "server": self.server,
             "version": self.version,
             "isolation": self.isolation,
-            "position": self.position,
+            "position": asdict(self.position) if self.position else None,
             "exact": self.exact,
             "taken_at": self.taken_at,
         }
@@ -115,7 +117,8 @@ def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
     dialect: Any = connection.dialect
     for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
         connection.exec_driver_sql(statement)
-    connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+    position = position_around(connection, lambda: connection.exec_driver_sql(start))
     taken_at = datetime.now(UTC)
     version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())
     rows = connection.execute(_TABLE_COLUMNS, _names(shard)).all()
@@ -126,11 +129,12 @@ def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
         server="mariadb" if dialect.is_mariadb else "mysql",
         version=version,
         isolation="REPEATABLE READ",
-        position=None,
+        position=position,
         exact=engine in _TRANSACTIONAL_ENGINES,
         taken_at=taken_at,
     )
-    return Snapshot(connection, info, tuple(Column(*map(_text, row)) for row in rows))
+    columns = tuple(Column(_text(name), _text(kind)) for name, kind in rows)
+    return Snapshot(connection, info, columns)
 
 
 def _sqlite_snapshot(connection: Connection, shard: Shard) -> Snapshot:
@@ -159,6 +163,20 @@ _TABLE_ENGINE = sa.text(
     "SELECT ENGINE FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
 )
+
+
+_LEADS_INDEX = sa.text(
+    "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = :database "
+    "AND TABLE_NAME = :name AND COLUMN_NAME = :column AND SEQ_IN_INDEX = 1"
+)
+
+
+def leads_index(snapshot: Snapshot, shard: Shard, column: str) -> bool:
+    """Whether the server finds the rows of a range of the column without reading all."""
+    if snapshot.info.server == "sqlite":
+        return False
+    found = snapshot.connection.execute(_LEADS_INDEX, {**_names(shard), "column": column})
+    return int(found.scalar_one()) > 0
 
 
 def _names(shard: Shard) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """The completeness gate: a window is complete when every shard is there, whole and of one shape."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
+from etl_assets.columns import Column
+from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError
-from etl_assets.query import Column
-from etl_assets.store.files import Folder
+from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     QueryRecord,
@@ -17,11 +20,17 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.topology import Shard
 
+OnDrift: TypeAlias = Literal["fail", "union"]
+
 _NAMED = 5
 
 
-def complete_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> TableManifest:
-    """The logical table's manifest, when all its shards are proven.
+def complete_window(
+    folder: Folder, partition: str, shards: Sequence[Shard], on_drift: OnDrift = "fail"
+) -> TableManifest:
+    """The logical table's manifest, when all its shards are proven; nothing is merged yet.
+
+    Under `union`, columns of other sizes are of one shape: `varchar(10)` and `varchar(20)`.
 
     Raises:
         IncompleteError: names what is missing or different.
@@ -41,8 +50,56 @@ def complete_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> 
             next_step="export with --resume",
         )
     _refuse_mixture(proven)
-    _refuse_drift(proven)
+    _refuse_drift(proven, on_drift)
     return TableManifest.of(proven)
+
+
+@dataclass(frozen=True)
+class StagedWindow:
+    """A logical table's complete window, before its manifest is written.
+
+    Attributes:
+        manifest: what its shards' manifests sum up to, and the merged file's entry.
+        merged: the file of all shards, waiting for its final name; None where none is asked for.
+    """
+
+    manifest: TableManifest
+    merged: StagedFile | None
+
+
+def stage_window(
+    folder: Folder, partition: str, shards: Sequence[Shard], settings: TableConfig
+) -> StagedWindow:
+    """Complete a window, and merge its files where the settings ask for it.
+
+    Raises:
+        IncompleteError: as `complete_window`, or a file is not what its manifest says.
+        StoreError: the merged file cannot be written.
+    """
+    manifest = complete_window(folder, partition, shards, settings.on_drift)
+    if not settings.merge:
+        return StagedWindow(manifest, None)
+    # Imported where it is used: most tables are not merged, and it needs numpy.
+    from etl_assets.store.merge import stage_merged  # noqa: PLC0415
+
+    file, record = stage_merged(folder, manifest)
+    return StagedWindow(manifest.model_copy(update={"merged": record}), file)
+
+
+def is_complete(
+    folder: Folder, partition: str, shards: Sequence[Shard], settings: TableConfig
+) -> bool:
+    """Whether the logical table's manifest is there and says what its shards' manifests say."""
+    try:
+        complete = complete_window(folder, partition, shards, settings.on_drift)
+    except IncompleteError:
+        return False
+    found = TableManifest.read(folder, TABLE_MANIFEST)
+    if found is None or (found.merged is not None) != settings.merge:
+        return False
+    if found.merged is not None and folder.size(found.merged.file) != found.merged.bytes:
+        return False
+    return found.model_copy(update={"merged": None}) == complete
 
 
 def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
@@ -99,9 +156,10 @@ def _settings(manifest: ShardManifest) -> tuple[CsvFormat, QueryRecord, WindowRe
     return manifest.csv, manifest.query, manifest.window
 
 
-def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
+def _refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None:
     first = manifests[0]
-    different = [manifest for manifest in manifests if _shape(manifest) != _shape(first)]
+    shape = _shape if on_drift == "fail" else _loose_shape
+    different = [manifest for manifest in manifests if shape(manifest) != shape(first)]
     if different:
         raise IncompleteError(
             f"{first.table}: the columns of its shards differ",
@@ -114,6 +172,11 @@ def _refuse_drift(manifests: Sequence[ShardManifest]) -> None:
 
 def _shape(manifest: ShardManifest) -> list[Column]:
     return [Column(column.name, column.type).without_width for column in manifest.columns]
+
+
+def _loose_shape(manifest: ShardManifest) -> list[tuple[str, str]]:
+    columns = [Column(column.name, column.type) for column in manifest.columns]
+    return [(column.key, column.family) for column in columns]
 
 
 def _columns(manifest: ShardManifest) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -36,10 +36,14 @@ class _Record(BaseModel):
 
 
 class ColumnRecord(_Record):
-    """A column of the file, with the server's type for it."""
+    """A column of the file, with the server's type for it.
+
+    `missing` is there only where the shard table has no such column and others do.
+    """
 
     name: str
     type: str
+    missing: bool = False
 
 
 class WindowRecord(_Record):
@@ -50,13 +54,22 @@ class WindowRecord(_Record):
     timezone: str
 
 
+class PositionRecord(_Record):
+    """A place in the server's binary log; `exact` says whether it is the snapshot's own."""
+
+    file: str | None
+    offset: int | None
+    gtid: str | None
+    exact: bool
+
+
 class SnapshotRecord(_Record):
     """The moment that the rows are from."""
 
     server: str
     version: str
     isolation: str
-    position: str | None
+    position: PositionRecord | None
     exact: bool
     taken_at: Instant
 
@@ -77,6 +90,7 @@ class ShardManifest(_Record):
 
     `bytes` and `sha256` are of the stored file, `seconds` is the time from the connection to the
     staged file, `source_rows` is the server's count in the same snapshot (null: not asked for),
+    `rows_outside` its count of the rows that are in no window at all (null for a snapshot table),
     and `sample` is there only for a trial of at most so many rows.
     """
 
@@ -98,6 +112,7 @@ class ShardManifest(_Record):
     run_id: str
     csv: CsvFormat
     query: QueryRecord
+    rows_outside: int | None = None
     sample: int | None = None
 
     @property
@@ -106,10 +121,21 @@ class ShardManifest(_Record):
         return Shard(self.table, self.host, self.database, self.shard_table)
 
 
+class MergedRecord(_Record):
+    """The one file of all shards; `bytes` and `sha256` are of the stored file."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
 class TableManifest(_Record):
     """All shards of a logical table's window, in the configuration's order.
 
-    `skew_seconds` is the time between the first and the last shard's snapshot.
+    Each shard's rows are from one moment of its server; `skew_seconds` is the time between the
+    first and the last of these moments. `columns` are those of every shard's file, and `merged` is
+    there where all shards were also written as one file.
     """
 
     table: str
@@ -118,10 +144,13 @@ class TableManifest(_Record):
     bytes: int
     skew_seconds: float
     shards: tuple[ShardManifest, ...]
+    consistent: Literal["per shard"] = "per shard"
+    columns: tuple[ColumnRecord, ...] = ()
+    merged: MergedRecord | None = None
 
     @classmethod
     def of(cls, shards: Sequence[ShardManifest]) -> "TableManifest":
-        """The manifest that sums up its shards' manifests."""
+        """The manifest that sums up its shards' manifests, nothing merged."""
         moments = [shard.snapshot.taken_at for shard in shards]
         return cls(
             table=shards[0].table,
@@ -129,6 +158,8 @@ class TableManifest(_Record):
             rows=sum(shard.rows for shard in shards),
             bytes=sum(shard.bytes for shard in shards),
             skew_seconds=round((max(moments) - min(moments)).total_seconds(), 6),
+            consistent="per shard",
+            columns=tuple(ColumnRecord(name=c.name, type=c.type) for c in shards[0].columns),
             shards=tuple(shards),
         )
 
@@ -136,6 +167,16 @@ class TableManifest(_Record):
 def csv_name(shard: Shard, csv_format: CsvFormat) -> str:
     """The name of a shard's file."""
     return f"{shard.file_stem}.csv{SUFFIXES[csv_format.compression]}"
+
+
+def merged_name(table: str, csv_format: CsvFormat) -> str:
+    """The name of the one file of all shards: it has no dot where a shard's has two."""
+    return f"{table}.csv{SUFFIXES[csv_format.compression]}"
+
+
+def merged_names(table: str) -> list[str]:
+    """All names that the one file of all shards may have."""
+    return [f"{table}.csv{suffix}" for suffix in SUFFIXES.values()]
 
 
 def manifest_name(shard: Shard) -> str:

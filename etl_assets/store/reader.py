@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.errors import CsvError
-from etl_assets.query import Column
 from etl_assets.store.compression import decompressed
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import ShardManifest

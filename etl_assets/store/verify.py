@@ -20,7 +20,9 @@ from etl_assets.topology import Shard
 def verify_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
     """Every finding as one line that names the file and the cause; nothing where all is proven."""
     names = folder.names()
-    expected = {TABLE_MANIFEST}
+    table = TableManifest.read(folder, TABLE_MANIFEST)
+    merged = table.merged if table is not None else None
+    expected = {TABLE_MANIFEST, *([merged.file] if merged is not None else [])}
     manifests: list[ShardManifest] = []
     for shard in shards:
         name = manifest_name(shard)
@@ -126,5 +128,5 @@ def _table(
     table = TableManifest.read(folder, TABLE_MANIFEST)
     if table is None:
         yield f"{where}: is not a logical table's manifest; export with --resume"
-    elif not complete or table != TableManifest.of(manifests):
+    elif not complete or table.model_copy(update={"merged": None}) != TableManifest.of(manifests):
         yield f"{where}: stale, it does not fit its shards' manifests; export with --resume"

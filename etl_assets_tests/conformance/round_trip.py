@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
+from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
-from etl_assets.query import Column
 from etl_assets.store.compression import decompressed
 from etl_assets.store.files import open_folder
 from etl_assets_tests.conformance.recipes import load_data, quoted, recipe_of

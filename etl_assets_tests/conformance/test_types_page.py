@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from etl_assets.query import BINARY_KINDS, EXPRESSIONS, Column
+from etl_assets.columns import BINARY_KINDS, Column
+from etl_assets.query import EXPRESSIONS
 from etl_assets_tests.conformance.matrix import FAMILIES
 from etl_assets_tests.conformance.recipes import BASE64, RECIPES, recipe_of
 from etl_assets_tests.conformance.test_character_sets import DOUBLE, SINGLE

@@ -47,7 +47,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset" if node.is_materializable else "external",
             sorted(node.kinds),
             [parent.to_user_string() for parent in sorted(node.parent_keys)],
-            [check.name for check in node.check_keys],
+            sorted(check.name for check in node.check_keys),
         )
         for key in graph.get_all_asset_keys()
         for node in [graph.get(key)]
@@ -73,7 +73,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset",
             ["csv"],
             ["orders/demo/shop_02/orders_00", *(f"orders/{s}" for s in shards)],
-            [],
+            ["matches_servers", "rows_in_windows"],
         ),
         "mysql/shop-a/shop_00/users": ("users", "external", ["mysql", "table"], [], []),
         "users/shop-a/shop_00/users": (
@@ -83,7 +83,13 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             ["mysql/shop-a/shop_00/users"],
             check,
         ),
-        "users": ("users", "asset", ["csv"], ["users/shop-a/shop_00/users"], []),
+        "users": (
+            "users",
+            "asset",
+            ["csv"],
+            ["users/shop-a/shop_00/users"],
+            ["matches_servers"],
+        ),
     }
 
 
@@ -138,6 +144,9 @@ def test_ops_carry_the_pool_and_the_tag_of_their_host(repository: RepositoryDefi
         "users__shop_a__shop_00__users": shop_a,
         "orders__complete": (None, {}),
         "users__complete": (None, {}),
+        # One connection: of a host's pool where there is but one host.
+        "orders_matches_servers": (None, {}),
+        "users_matches_servers": ("shop-a", {}),
     }
 
 
@@ -168,7 +177,7 @@ def test_odd_names_load_and_stay_apart(tmp_path: Path, host: str) -> None:
         # What the UI sends is the key as text: it has to come back as the same key.
         assert dg.AssetKey.from_user_string(key.to_user_string()) == key
     nodes = [node.name for node in repository.get_job("export_orders").graph.nodes]
-    assert len(set(nodes)) == len(nodes) == len(ODD_NAMES) + 1
+    assert len(set(nodes)) == len(nodes) == len(ODD_NAMES) + 2
     assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in nodes)
     # In JSON as it goes to the UI.
     assert all(json.dumps(name)[1:-1] in shown(repository) for name in ("..", "a-b"))

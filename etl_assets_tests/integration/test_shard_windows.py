@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etl_assets.query import Column, outside_condition
+from etl_assets.columns import Column
+from etl_assets.query import outside_condition
 from etl_assets.source.snapshot import count_rows
 from etl_assets.topology import Shard
 from etl_assets.windows import Window

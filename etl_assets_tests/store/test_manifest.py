@@ -65,7 +65,8 @@ def test_the_order_does_not_depend_on_the_order_of_the_facts() -> None:
 
 def test_a_logical_table_s_fields_stand_in_their_promised_order() -> None:
     written = TableManifest.of([manifest(shard) for shard in SHARDS]).as_json()
-    assert list(written) == ["table", "partition", "rows", "bytes", "skew_seconds", "shards"]
+    promised = ["table", "partition", "rows", "bytes", "skew_seconds", "shards"]
+    assert list(written) == [*promised, "consistent", "columns"]
     assert written["shards"] == [manifest(shard).as_json() for shard in SHARDS]
 
 

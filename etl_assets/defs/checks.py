@@ -1,0 +1,102 @@
+"""Asset checks of logical tables: rows in no window, servers that differ from the configuration.
+
+The check of each shard, that its file holds as many rows as the server counted, is made in the
+shard's own step (`shard_assets`).
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from sqlalchemy.exc import DBAPIError
+
+from etl_assets.defs.names import table_key
+from etl_assets.defs.partitions import first_window
+from etl_assets.defs.resources import DatabaseResource
+from etl_assets.drift import Finding, compare, in_no_window
+from etl_assets.source.failures import server_text
+from etl_assets.store.manifest import ShardManifest
+from etl_assets.topology import LogicalTable
+
+ROWS_CHECK = "rows_in_windows"
+DRIFT_CHECK = "matches_servers"
+CAUSE = "cause"
+"""The metadata that says in one line why a check did not pass."""
+
+_SHOWN = 100
+_NAMED = 5
+
+
+def rows_check_spec(table: LogicalTable) -> dg.AssetCheckSpec:
+    """The check that every row of every shard table is in some window."""
+    return dg.AssetCheckSpec(
+        ROWS_CHECK,
+        asset=table_key(table),
+        description=f"Every row's {table.settings.partition.column} is in a window: it is neither "
+        "NULL nor zero, and not before the first window.",
+    )
+
+
+def rows_check(table: LogicalTable, shards: Sequence[ShardManifest]) -> dg.AssetCheckResult | None:
+    """What the shards' steps counted; None where they did not."""
+    counts = {m.shard: m.rows_outside for m in shards if m.rows_outside is not None}
+    if not counts:
+        return None
+    first = first_window(table)
+    total = sum(counts.values())
+    findings = [
+        Finding(table.name, str(shard), in_no_window(count, table, first))
+        for shard, count in counts.items()
+        if count
+    ]
+    must = table.settings.rows_outside == "fail"
+    cause = f"{table.name}: {in_no_window(total, table, first)}, in {len(findings)} shards"
+    return dg.AssetCheckResult(
+        passed=not findings,
+        check_name=ROWS_CHECK,
+        asset_key=table_key(table),
+        severity=dg.AssetCheckSeverity.ERROR if must else dg.AssetCheckSeverity.WARN,
+        description=cause if findings else "Every row is in a window.",
+        metadata={"rows": total, **_shown(findings, cause)},
+    )
+
+
+def drift_check(tables: Sequence[LogicalTable], table: LogicalTable) -> dg.AssetChecksDefinition:
+    """The check that compares configuration, lock and servers; `tables` are all there are."""
+    hosts = {shard.host for shard in table.shards}
+
+    @dg.asset_check(
+        name=DRIFT_CHECK,
+        asset=table_key(table),
+        description="The servers have exactly the shard tables that are exported, and their "
+        "columns are alike.",
+        required_resource_keys={"database"},
+        # Its connection counts against the host's limit; a check can have one pool only.
+        pool=hosts.pop() if len(hosts) == 1 else None,
+    )
+    def matches_servers(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        database: DatabaseResource = context.resources.database
+        try:
+            findings, _ = compare(database.engines, tables, [table])
+        except DBAPIError as error:
+            findings = [Finding(table.name, table.name, server_text(error))]
+        problems = [finding for finding in findings if finding.is_problem]
+        cause = "; ".join(f"{f.where}: {f.problem}" for f in problems[:_NAMED])
+        return dg.AssetCheckResult(
+            passed=not problems,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(problems)} findings" if problems else "As configured.",
+            metadata=_shown(findings, f"{table.name}: {cause}"),
+        )
+
+    return matches_servers
+
+
+def _shown(findings: Sequence[Finding], cause: str) -> dict[str, dg.MetadataValue]:
+    """The findings as a table, and in one line."""
+    if not findings:
+        return {}
+    records = [
+        dg.TableRecord({"where": f.where, "problem": f.problem, "allowed": not f.is_problem})
+        for f in findings[:_SHOWN]
+    ]
+    return {CAUSE: dg.MetadataValue.text(cause), "findings": dg.MetadataValue.table(records)}
