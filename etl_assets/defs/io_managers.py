@@ -18,6 +18,7 @@ from etl_assets.store.manifest import (
     folder_parts,
     manifest_name,
 )
+from etl_assets.store.strays import remove_older_copies, remove_strays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,8 @@ class CsvIOManager(dg.ConfigurableIOManager):
         folder.remove(manifest_name(manifest.shard))
         staged.file.commit()
         folder.write_json(manifest_name(manifest.shard), manifest.as_json())
+        # Last of all: until the new file is proven, the older one may be the only one.
+        remove_older_copies(folder, manifest)
         return _shard_metadata(staged, folder, self.preview)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -75,6 +78,9 @@ class CsvIOManager(dg.ConfigurableIOManager):
                     context.add_output_metadata(self.commit_shard(obj))
             case TableManifest():
                 folder = self.folder(obj.table, obj.partition)
+                # Before the manifest: beside one nothing else stays, wherever this is killed.
+                for name in remove_strays(folder, obj):
+                    context.log.info("removed %s, of earlier settings", folder.location(name))
                 folder.write_json(TABLE_MANIFEST, obj.as_json())
                 context.add_output_metadata(_table_metadata(obj, folder))
             case _:
