@@ -20,8 +20,9 @@ from etl_assets.store.manifest import (
     TableManifest,
     folder_parts,
     manifest_name,
-    merged_names,
 )
+from etl_assets.store.proof import proven_shard, proven_window
+from etl_assets.store.strays import remove_older_copies, remove_strays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,18 +62,20 @@ class CsvIOManager(dg.ConfigurableIOManager):
         folder.remove(manifest_name(manifest.shard))
         staged.file.commit()
         folder.write_json(manifest_name(manifest.shard), manifest.as_json())
+        # Last of all: until the new file is proven, the older one may be the only one.
+        remove_older_copies(folder, manifest)
         return _shard_metadata(staged, folder, self.preview)
 
-    def commit_window(self, staged: StagedWindow) -> Mapping[str, Any]:
+    def commit_window(self, staged: StagedWindow, log: dg.DagsterLogManager) -> Mapping[str, Any]:
         """Put a table's merged file under its final name and prove the window."""
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
         folder.remove(TABLE_MANIFEST)
         if staged.merged is not None:
             staged.merged.commit()
-        for name in merged_names(manifest.table):
-            if manifest.merged is None or name != manifest.merged.file:
-                folder.remove(name)
+        # Before the manifest: beside one nothing else stays, wherever this is killed.
+        for name in remove_strays(folder, manifest):
+            log.info("removed %s, of earlier settings", folder.location(name))
         folder.write_json(TABLE_MANIFEST, manifest.as_json())
         return _table_metadata(manifest, folder)
 
@@ -84,7 +87,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
                     context.add_output_metadata(self.commit_shard(obj))
             case StagedWindow():
                 with obj.merged or nullcontext():
-                    context.add_output_metadata(self.commit_window(obj))
+                    context.add_output_metadata(self.commit_window(obj, context.log))
             case _:
                 raise UsageError(
                     f"the output of {context.asset_key.to_user_string()}",
@@ -96,36 +99,44 @@ class CsvIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         """A shard's or a logical table's rows, for one partition or several in order."""
         # Imported here: a step that only exports does without pandas.
-        import pandas as pd  # noqa: PLC0415
+        from etl_assets.store.reader import ShardFile, read_files  # noqa: PLC0415
 
-        from etl_assets.store.reader import read_shards  # noqa: PLC0415
-
-        frames = []
+        files = []
         for partition in context.asset_partition_keys:
             folder = self.folder(context.asset_key.path[0], partition)
-            frames.append(read_shards(folder, _manifests(folder, context.asset_key, partition)))
-        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+            found = _manifests(folder, context.asset_key, partition)
+            files += [ShardFile(folder, manifest) for manifest in found]
+        return read_files(files)
 
 
 def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:
     """The manifests behind an asset: all of its table's, or its own.
 
     Raises:
-        UsageError: there is none, so nothing proves the files.
+        UsageError: there is none, or one of another window, so nothing proves the files.
+        IncompleteError: the logical table's does not fit its shards' any more.
+        CsvError: a shard's is not its own.
     """
-    table = TableManifest.read(folder, TABLE_MANIFEST) if len(key.path) == 1 else None
-    if table is not None:
-        return table.shards
-    for shard in possible_shards(key):
-        manifest = ShardManifest.read(folder, manifest_name(shard))
-        if manifest is not None:
-            return [manifest]
-    raise UsageError(
-        f"{key.to_user_string()} for {partition}",
-        wanted=f"a manifest in {folder.location('')}",
-        found="none",
-        next_step=f"export {key.path[0]} --partition {partition} first",
-    )
+    is_table = len(key.path) == 1
+    names = [TABLE_MANIFEST] if is_table else map(manifest_name, possible_shards(key))
+    name = next((name for name in names if folder.size(name) is not None), None)
+    if name is None:
+        raise UsageError(
+            f"{key.to_user_string()} for {partition}",
+            wanted=f"a manifest in {folder.location('')}",
+            found="none",
+            next_step=f"export {key.path[0]} --partition {partition} first",
+        )
+    found = proven_window(folder).shards if is_table else [proven_shard(folder, name)]
+    for manifest in found:
+        if (manifest.table, manifest.partition) != (key.path[0], partition):
+            raise UsageError(
+                folder.location(name),
+                wanted=f"the manifest of {key.path[0]} for {partition}",
+                found=f"that of {manifest.table} for {manifest.partition}",
+                next_step=f"export {key.path[0]} --partition {partition} again",
+            )
+    return found
 
 
 def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[str, Any]:

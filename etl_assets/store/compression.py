@@ -66,11 +66,14 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
         failure = _zstandard().ZstdError
     try:
         for piece in _pieces(blocks):
-            yield stream.decompress(piece)
-            if stream.unused_data:
+            # One that has ended is not fed again: zstandard would call that a misuse of its object.
+            ended = stream.eof
+            if not ended:
+                yield stream.decompress(piece)
+            if ended or stream.unused_data:
                 raise ValueError(f"more bytes after the end of the {compression} stream")
     except failure as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"the {compression} stream is damaged: {error}") from None
     if not stream.eof:
         raise EOFError(f"the {compression} stream ends early")
 

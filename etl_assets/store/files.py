@@ -102,6 +102,10 @@ class Folder(ABC):
         """
         return []
 
+    def abandoned(self) -> list[str]:
+        """The temporary files that `sweep` would remove."""
+        return []
+
     def uri(self, name: str) -> str:
         """A file's URI."""
         return self.location(name)
@@ -117,7 +121,8 @@ class Folder(ABC):
         try:
             with self.open(name) as file:
                 return json.load(file)
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
+            # Brackets without end are no JSON of anybody's.
             return None
 
     def write_json(self, name: str, value: object) -> None:
@@ -186,14 +191,28 @@ class LocalFolder(Folder):
 
     def sweep(self) -> list[str]:
         swept = []
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for entry in filter(_is_temporary, list(self._path.iterdir())):
-                with contextlib.suppress(OSError), entry.open("rb") as file:
-                    # Those of living writers are locked.
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    entry.unlink()
-                    swept.append(entry.name)
+        for entry in self._temporary():
+            with contextlib.suppress(OSError), entry.open("rb") as file:
+                # Those of living writers are locked.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                entry.unlink()
+                swept.append(entry.name)
         return swept
+
+    def abandoned(self) -> list[str]:
+        found = []
+        for entry in self._temporary():
+            with contextlib.suppress(OSError), entry.open("rb") as file:
+                # Shared: whoever only looks keeps nobody else from looking.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                found.append(entry.name)
+        return sorted(found)
+
+    def _temporary(self) -> list[Path]:
+        try:
+            return list(filter(_is_temporary, self._path.iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
 
 def _is_temporary(path: Path) -> bool:

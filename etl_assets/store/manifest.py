@@ -13,6 +13,8 @@ from etl_assets.topology import Shard, safe_name
 
 TABLE_MANIFEST = "_manifest.json"
 SAMPLE_SUFFIX = ".sample"
+SHARD_COLUMNS = ("_host", "_database", "_table")
+"""The columns in front of the file of all shards: the shard that a record is from."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """A moment, in UTC; written as RFC 3339."""

@@ -15,12 +15,15 @@ from etl_assets.errors import CsvError, IncompleteError
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import decompressed
 from etl_assets.store.files import Folder, StagedFile
-from etl_assets.store.manifest import MergedRecord, ShardManifest, TableManifest, merged_name
+from etl_assets.store.manifest import (
+    SHARD_COLUMNS,
+    MergedRecord,
+    ShardManifest,
+    TableManifest,
+    merged_name,
+)
 from etl_assets.store.writer import write_records
 from etl_assets.topology import Shard
-
-SHARD_COLUMNS = ("_host", "_database", "_table")
-"""The columns in front: the shard that a record is from."""
 
 _LINE_FEED, _QUOTE = b'\n"'
 _INNER = 0xFF

@@ -1,101 +1,192 @@
-"""Exported files as pandas frames, without losing a digit, a leading zero or a NULL.
+"""Exported files as pandas frames: proven while they are read, or refused."""
 
-Integers become nullable Int64 or UInt64, DECIMAL becomes Decimal, FLOAT and DOUBLE become Float64,
-raw bytes become bytes; all else stays text: ZEROFILL for its zeros, dates because no pandas type
-holds 0000-00-00.
-"""
-
-import base64
-from collections.abc import Callable, Sequence
-from decimal import Decimal
-from typing import Any
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
 
 import pandas as pd
+from upath import UPath
 
 from etl_assets.columns import Column
-from etl_assets.csv_format import CsvFormat, RecordReader
-from etl_assets.errors import CsvError
-from etl_assets.store.compression import decompressed
-from etl_assets.store.files import Folder
-from etl_assets.store.manifest import ShardManifest
+from etl_assets.errors import CsvError, UsageError
+from etl_assets.store.compression import SUFFIXES
+from etl_assets.store.files import Folder, LocalFolder
+from etl_assets.store.frames import Decimals, Values, common_dtype, series, values_of
+from etl_assets.store.manifest import TABLE_MANIFEST, ShardManifest, merged_names
+from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
+from etl_assets.store.remote import open_url
 
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
-_FLOATS = frozenset({"float", "double", "real"})
-_DECIMALS = frozenset({"decimal", "numeric"})
+_CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
+_VERIFY = "run `etl-assets verify`"
 
 
-def read_shard(folder: Folder, manifest: ShardManifest) -> pd.DataFrame:
-    """One shard's rows.
+@dataclass(frozen=True)
+class ShardFile:
+    """A shard's file in its folder, and what proves it."""
+
+    folder: Folder
+    manifest: ShardManifest
+
+    @property
+    def location(self) -> str:
+        """Its path or URL."""
+        return self.folder.location(self.manifest.file)
+
+
+def read_export(
+    path: str | os.PathLike[str] | UPath,
+    *,
+    columns: Sequence[str] | None = None,
+    decimals: Decimals = "decimal",
+) -> pd.DataFrame:
+    """Exported rows as a DataFrame that has lost nothing, once they are proven.
+
+    While it is read, each file is compared with its manifest: size, SHA-256, header and records.
+    Integers are Int64 or UInt64, FLOAT and DOUBLE Float64, raw bytes bytes, DECIMAL Decimal, all
+    else string; NULL stays apart from the empty string.
+
+    Arguments:
+        path: a path or URL of a window's folder, which has to be complete, or of one shard's CSV
+            or manifest.
+        columns: those to read, in this order; all where it is left out.
+        decimals: `string` gives DECIMAL as the server's text.
 
     Raises:
-        CsvError: the file does not hold what its manifest says.
+        IncompleteError: the window's `_manifest.json` is missing or stale.
+        CsvError: a file is unproven, or is not what its manifest says.
+        UsageError: a column that there is not.
+        StoreError: a file cannot be read.
     """
-    try:
-        cells = _cells(folder, manifest)
-        series = [
-            _series(Column(column.name, column.type), values, manifest.csv)
-            for column, values in zip(manifest.columns, cells, strict=True)
-        ]
-    # A compressed file that is cut short, or a value that is not of its column's type.
-    except (CsvError, EOFError, ValueError, ArithmeticError) as error:
-        raise CsvError(
-            f"{folder.location(manifest.file)}: {error}", next_step="run `etl-assets verify`"
-        ) from error
-    return _frame(series, [column.name for column in manifest.columns])
+    if decimals not in get_args(Decimals):
+        raise UsageError(
+            "read_export(decimals=…)", wanted="'decimal' or 'string'", found=repr(decimals)
+        )
+    if isinstance(columns, str):
+        raise UsageError("read_export(columns=…)", wanted="a list of names", found=repr(columns))
+    return read_files(_files_at(path), columns=columns, decimals=decimals)
 
 
-def read_shards(folder: Folder, manifests: Sequence[ShardManifest]) -> pd.DataFrame:
-    """The rows of many shards, one after the other."""
-    frames = [read_shard(folder, manifest) for manifest in manifests]
+def read_files(
+    files: Sequence[ShardFile],
+    *,
+    columns: Sequence[str] | None = None,
+    decimals: Decimals = "decimal",
+) -> pd.DataFrame:
+    """The rows of shards, one shard after the other, in columns that hold those of all.
+
+    A column that some shards lack is NULL in their rows.
+
+    Raises:
+        CsvError: a file is not what its manifest says.
+        UsageError: a column that none of them has.
+        StoreError: a file cannot be read.
+    """
+    kinds = [_values(file.manifest, decimals) for file in files]
+    names = _chosen(dict.fromkeys(name for shard in kinds for name in shard), columns)
+    dtypes = {name: common_dtype([s[name] for s in kinds if name in s]) for name in names}
+    frames = [_frame(file, shard, dtypes) for file, shard in zip(files, kinds, strict=True)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _cells(folder: Folder, manifest: ShardManifest) -> list[list[str | None]]:
-    """The file's values, column by column."""
-    reader = RecordReader(manifest.csv, len(manifest.columns))
-    plain = decompressed(folder.blocks(manifest.file), manifest.csv.compression)
-    records = reader.records(manifest.csv.without_mark(plain))
-    names = [column.name for column in manifest.columns]
-    shown = list(map(manifest.csv.neutral, names))
-    if manifest.csv.header and (header := next(records, None)) != shown:
-        raise ValueError(f"wanted the header {names}, found {header}")
-    cells: list[list[str | None]] = [[] for _ in names]
-    for record in records:
-        for values, value in zip(cells, record, strict=True):
-            values.append(value)
-    if len(cells[0]) != manifest.rows:
-        raise ValueError(f"wanted {manifest.rows} records, found {len(cells[0])}")
-    return cells
+def _values(manifest: ShardManifest, decimals: Decimals) -> dict[str, Values]:
+    return {
+        column.name: values_of(Column(column.name, column.type), manifest.csv, decimals)
+        for column in manifest.columns
+    }
 
 
-def _frame(series: Sequence["pd.Series[Any]"], names: Sequence[str]) -> pd.DataFrame:
-    frame = pd.concat(series, axis=1)
-    frame.columns = pd.Index(names)
-    return frame
-
-
-def _series(column: Column, cells: list[str | None], csv_format: CsvFormat) -> "pd.Series[Any]":
-    kind = column.kind
-    declared = column.type.lower()
-    if "zerofill" in declared:
-        return _converted(cells, str, "string")
-    if kind == "bit" or kind in _INTEGERS:
-        unsigned = kind == "bit" or "unsigned" in declared
-        return _converted(cells, int, "UInt64" if unsigned else "Int64")
-    if kind in _DECIMALS:
-        return _converted(cells, Decimal, "object")
-    if kind in _FLOATS:
-        return _converted(cells, float, "Float64")
-    if column.is_binary:
-        return _converted(
-            cells, bytes.fromhex if csv_format.binary == "hex" else base64.b64decode, "object"
+def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
+    there = list(names)
+    if columns is None:
+        return there
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise UsageError(
+            "read_export(columns=…)",
+            wanted="names out of " + ", ".join(there),
+            found=", ".join(map(str, missing)),
         )
-    return _converted(cells, str, "string")
+    return list(dict.fromkeys(columns))
 
 
-def _converted(
-    cells: list[str | None], convert: Callable[[str], Any], dtype: str
-) -> "pd.Series[Any]":
-    values = [None if cell is None else convert(cell) for cell in cells]
-    series: pd.Series[Any] = pd.Series(values, dtype=dtype)
-    return series
+def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """One file's rows with these columns."""
+    rows, cells = _proven_cells(file, [name in dtypes for name in kinds])
+    frame: dict[str, pd.Series[Any]] = {}
+    for name, dtype in dtypes.items():
+        if name not in kinds:
+            frame[name] = pd.Series([None] * rows, dtype=dtype)
+            continue
+        try:
+            frame[name] = series(cells[list(kinds).index(name)], kinds[name], dtype)
+        # SQLite keeps any value in any column.
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise CsvError(
+                f"{file.location}: the column {name} has a value that is not of its type",
+                next_step="leave it out with columns=…, or read the file as text",
+            ) from error
+    return pd.DataFrame(frame, index=pd.RangeIndex(rows))
+
+
+def _proven_cells(file: ShardFile, wanted: Sequence[bool]) -> tuple[int, list[list[str | None]]]:
+    """The count of a file's records, and the values of the columns that are wanted.
+
+    Raises:
+        CsvError: the file is not what its manifest says.
+        StoreError: it cannot be read.
+    """
+    proof = FileProof(file.folder, Claim.of_shard(file.manifest))
+    cells: list[list[str | None]] = [[] for _ in wanted]
+    taken = [(index, cells[index]) for index, is_wanted in enumerate(wanted) if is_wanted]
+    values_of_record = proof.parser.values
+    with readable(file.folder, file.manifest.file):
+        try:
+            for raw in proof.records():
+                record = values_of_record(raw)
+                for index, values in taken:
+                    values.append(record[index])
+        except (CsvError, EOFError, ValueError) as error:
+            raise CsvError(f"{file.location}: {error}", next_step=_VERIFY) from None
+    if causes := proof.causes():
+        raise CsvError(f"{file.location}: {', and '.join(causes)}", next_step=_VERIFY)
+    return proof.rows, cells
+
+
+def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
+    """The files that a path stands for, with their manifests."""
+    folder, name = _located(path)
+    if name == TABLE_MANIFEST:
+        return [ShardFile(folder, manifest) for manifest in proven_window(folder).shards]
+    ending = next((end for end in _CSV_ENDINGS[::-1] if name.endswith(end)), None)
+    proof = name if ending is None else name.removesuffix(ending) + ".json"
+    if name in merged_names(name.split(".")[0]):
+        raise UsageError(
+            f"{folder.location(name)}: the file of all shards",
+            wanted="the window's folder, or the file of one shard",
+            next_step=f"read {folder.location('')}, which gives the same rows",
+        )
+    manifest = proven_shard(folder, proof)
+    if ending is not None and name != manifest.file:
+        raise CsvError(
+            f"{folder.location(name)}: unproven",
+            wanted="the file of its manifest",
+            found=f"that {proof} is of {manifest.file}",
+            next_step=f"read {manifest.file}",
+        )
+    return [ShardFile(folder, manifest)]
+
+
+def _located(path: str | os.PathLike[str] | UPath) -> tuple[Folder, str]:
+    """A folder and the name of a file in it; of a window's folder, its `_manifest.json`."""
+    place: Path | UPath
+    if isinstance(path, UPath):
+        place = path
+    else:
+        text = os.fspath(path)
+        place = UPath(text.rstrip("/")) if "://" in text else Path(text).absolute()
+    is_file = place.name.endswith((".json", *_CSV_ENDINGS))
+    folder = place.parent if is_file else place
+    opened = LocalFolder(folder) if isinstance(folder, Path) else open_url(folder)
+    return opened, place.name if is_file else TABLE_MANIFEST

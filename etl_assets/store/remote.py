@@ -11,7 +11,7 @@ from upath import UPath
 from etl_assets.store.files import Folder, LocalFolder, StagedFile, store_error
 
 
-def open_url(url: str, *parts: str) -> Folder:
+def open_url(url: str | UPath, *parts: str) -> Folder:
     """The folder below an fsspec URL; a local one for `file://`."""
     path = UPath(url).joinpath(*parts)
     if path.protocol in ("", "file", "local"):

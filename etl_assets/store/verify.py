@@ -1,11 +1,14 @@
-"""A window's files against their manifests, without a database."""
+"""A window's files against their manifests, without a database.
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+Every finding is one line that names the file, the cause and the next step. `--resume` keeps a file
+of its manifest's size, so a damaged one of the right size is exported again only without it.
+"""
 
-from etl_assets.csv_format import RecordReader
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import ValidationError
+
 from etl_assets.errors import CsvError
-from etl_assets.store.compression import SUFFIXES, decompressed
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -13,120 +16,210 @@ from etl_assets.store.manifest import (
     TableManifest,
     csv_name,
     manifest_name,
+    merged_names,
 )
+from etl_assets.store.proof import Claim, FileProof, reason
+from etl_assets.store.strays import csv_names, strays
 from etl_assets.topology import Shard
+
+_RESUME = "export the window with --resume"
+_ANEW = "export the window again, without --resume"
+_SEE = "see to its permissions, then verify again"
 
 
 def verify_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
-    """Every finding as one line that names the file and the cause; nothing where all is proven."""
+    """Every finding; nothing where all is proven."""
+    for finding in _window(folder, partition, shards):
+        # A name may hold any character; what cannot be printed is shown by its code.
+        yield "".join(c if c.isprintable() else ascii(c)[1:-1] for c in finding)
+
+
+def verify_file(
+    folder: Folder, claim: Claim, others: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Read a file to its end with the strict parser and compare what it holds.
+
+    `others` names the files of other shards by their SHA-256.
+    """
+    where = folder.location(claim.file)
+    proof = FileProof(folder, claim)
+    problem = ""
+    try:
+        try:
+            for _ in proof.records():
+                pass
+        except (CsvError, EOFError, ValueError) as error:
+            problem = str(error)
+            # Size and hash are of the whole file, wherever its records break off.
+            proof.skip()
+    except FileNotFoundError:
+        yield f"{where}: missing, though its manifest is there; {_RESUME}"
+        return
+    except OSError as error:
+        yield f"{where}: {reason(error)}; {_SEE}"
+        return
+    causes = [problem] if problem else proof.causes()
+    if problem and proof.size != claim.bytes:
+        causes.insert(0, f"wanted {claim.bytes} bytes, found {proof.size}")
+    other = (others or {}).get(proof.sha256, claim.file)
+    if causes and other != claim.file and proof.sha256 != claim.sha256:
+        causes = [f"holds what the manifest of {other} says, not what its own does"]
+    if causes:
+        # --resume takes a file of the right size for proven.
+        advice = _ANEW if proof.size == claim.bytes else _RESUME
+        yield f"{where}: {', and '.join(causes)}; {advice}"
+
+
+def _window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
     names = folder.names()
-    table = TableManifest.read(folder, TABLE_MANIFEST)
-    merged = table.merged if table is not None else None
-    expected = {TABLE_MANIFEST, *([merged.file] if merged is not None else [])}
     manifests: list[ShardManifest] = []
     for shard in shards:
-        name = manifest_name(shard)
-        files = [f"{shard.file_stem}.csv{suffix}" for suffix in SUFFIXES.values()]
-        there = [file for file in files if file in names]
-        expected |= {name, *there}
-        manifest = ShardManifest.read(folder, name)
-        if manifest is None:
-            yield _without_manifest(folder, name, name in names, there)
+        try:
+            manifest = ShardManifest.read(folder, manifest_name(shard))
+        except OSError as error:
+            yield f"{folder.location(manifest_name(shard))}: {reason(error)}; {_SEE}"
             continue
-        manifests.append(manifest)
-        yield from _identity(folder, manifest, shard, partition)
-        yield from _extra_copies(folder, manifest, there)
-        yield from verify_file(folder, manifest)
-    for name in names:
-        if name not in expected:
-            yield f"{folder.location(name)}: belongs to no shard of the configuration; remove it"
-    yield from _table(folder, manifests, names, complete=len(manifests) == len(shards))
+        finding = (
+            _unproven(folder, shard, names)
+            if manifest is None
+            else _of_another(folder, manifest, shard, partition)
+        )
+        if finding:
+            yield finding
+        elif manifest is not None:
+            manifests.append(manifest)
+    files = {manifest.sha256: manifest.file for manifest in manifests}
+    for manifest in manifests:
+        yield from verify_file(folder, Claim.of_shard(manifest), files)
+    yield from _extra(folder, partition, shards, {m.shard: m.file for m in manifests})
+    yield from _table(folder, manifests, shards)
+    yield from _merged(folder, shards[0].table)
 
 
-def verify_file(folder: Folder, manifest: ShardManifest) -> Iterator[str]:
-    """Read a shard's file to its end with the strict parser and compare what it holds."""
-    where = folder.location(manifest.file)
-    size = folder.size(manifest.file)
-    if size is None:
-        yield f"{where}: missing, though its manifest is there; export it again with --resume"
-        return
-    digest = hashlib.sha256()
-    try:
-        header, rows = _read(folder, manifest, digest.update)
-    except (CsvError, ValueError, EOFError, OSError) as error:
-        yield f"{where}: {error}"
-        return
-    if header != manifest.csv.header_record(column.name for column in manifest.columns):
-        yield f"{where}: its header is not that of its manifest: {header[:200]!r}"
-    if size != manifest.bytes:
-        yield f"{where}: wanted {manifest.bytes} bytes, found {size}"
-    if rows != manifest.rows:
-        yield f"{where}: wanted {manifest.rows} records, found {rows}"
-    if digest.hexdigest() != manifest.sha256:
-        yield f"{where}: wanted SHA-256 {manifest.sha256}, found {digest.hexdigest()}"
-    if manifest.source_rows not in (None, manifest.rows):
-        yield f"{where}: the server counted {manifest.source_rows} rows, found {manifest.rows}"
-
-
-def _read(
-    folder: Folder, manifest: ShardManifest, on_stored: Callable[[bytes], None]
-) -> tuple[bytes, int]:
-    """The header, nothing where there is none, and the count of the records after it."""
-
-    def stored() -> Iterator[bytes]:
-        for block in folder.blocks(manifest.file):
-            on_stored(block)
-            yield block
-
-    reader = RecordReader(manifest.csv, len(manifest.columns))
-    plain = decompressed(stored(), manifest.csv.compression)
-    records = reader.raw_records(manifest.csv.without_mark(plain))
-    header = next(records, b"") if manifest.csv.header else b""
-    return header, sum(1 for _ in records)
-
-
-def _without_manifest(folder: Folder, name: str, stale: bool, there: list[str]) -> str:
-    if stale:
-        return f"{folder.location(name)}: is not a shard's manifest; export it again with --resume"
+def _unproven(folder: Folder, shard: Shard, names: Sequence[str]) -> str:
+    """What there is of a shard without a manifest."""
+    name = manifest_name(shard)
+    if name in names:
+        cause = _why_no_manifest(folder, name)
+        return f"{folder.location(name)}: is not a shard's manifest: {cause}; {_RESUME}"
+    there = [copy for copy in csv_names(shard) if copy in names]
     if there:
         return (
-            f"{folder.location(there[0])}: whole but unproven, it has no manifest; "
-            "export it again with --resume"
+            f"{folder.location(there[0])}: whole but unproven, its manifest is missing; {_RESUME}"
         )
-    return f"{folder.location(name)}: missing, and so is its CSV; export it with --resume"
+    return f"{folder.location(name)}: missing, and so is its CSV; {_RESUME}"
 
 
-def _identity(
+def _why_no_manifest(folder: Folder, name: str) -> str:
+    value = folder.read_json(name)
+    if not isinstance(value, dict):
+        return "no JSON object"
+    try:
+        ShardManifest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return "it was being written"
+
+
+def _of_another(
     folder: Folder, manifest: ShardManifest, shard: Shard, partition: str
-) -> Iterator[str]:
-    """A manifest that was copied from another shard or window."""
+) -> str | None:
+    """A manifest that was copied from another shard or window proves nothing of this file."""
+    where = folder.location(manifest_name(shard))
     if (manifest.shard, manifest.partition) != (shard, partition):
-        yield (
-            f"{folder.location(manifest_name(shard))}: wanted the manifest of {shard} for "
-            f"{partition}, found that of {manifest.shard} for {manifest.partition}"
+        return (
+            f"{where}: wanted the manifest of {shard} for {partition}, "
+            f"found that of {manifest.shard} for {manifest.partition}; {_RESUME}"
         )
-    elif manifest.file != csv_name(shard, manifest.csv):
-        yield (
-            f"{folder.location(manifest_name(shard))}: wanted it to name "
-            f"{csv_name(shard, manifest.csv)}, found {manifest.file!r}"
+    if manifest.file != csv_name(shard, manifest.csv):
+        return (
+            f"{where}: wanted it to name {csv_name(shard, manifest.csv)}, "
+            f"found {manifest.file!r}; {_RESUME}"
         )
+    if manifest.sample is not None:
+        return f"{where}: of a trial of at most {manifest.sample} rows; {_RESUME}"
+    return None
 
 
-def _extra_copies(folder: Folder, manifest: ShardManifest, there: list[str]) -> Iterator[str]:
-    for name in there:
-        if name != manifest.file:
-            yield f"{folder.location(name)}: an older copy beside {manifest.file}; remove it"
+def _extra(
+    folder: Folder, partition: str, shards: Sequence[Shard], files: Mapping[Shard, str]
+) -> Iterator[str]:
+    """Files that do not belong here."""
+    names = folder.names()
+    stray = strays(folder, names, partition, shards)
+    proofs = {TABLE_MANIFEST, *map(manifest_name, shards)}
+    copies = {copy: shard for shard in shards for copy in csv_names(shard)}
+    for name in names:
+        where = folder.location(name)
+        if name in stray:
+            yield (
+                f"{where}: of {stray[name]}, which is no shard of the configuration; "
+                "remove it, as the next export of the window does"
+            )
+        elif name in copies:
+            # Beside a shard that has no manifest nobody can say which copy is the older one.
+            proven = files.get(copies[name], name)
+            if name != proven:
+                yield f"{where}: an older copy beside {proven}; remove it"
+        elif name not in proofs and name not in merged_names(shards[0].table):
+            yield (
+                f"{where}: belongs to no shard of the configuration; "
+                "move it to another folder or remove it"
+            )
+    for name in folder.abandoned():
+        yield f"{folder.location(name)}: left by a writer that is gone; remove it"
+
+
+def _merged(folder: Folder, table: str) -> Iterator[str]:
+    """The file of all shards, and what is left of earlier ones."""
+    try:
+        manifest = TableManifest.read(folder, TABLE_MANIFEST)
+    except OSError:
+        manifest = None
+    if manifest is None:
+        # Told already: nothing says whether the file belongs here.
+        return
+    merged = manifest.merged
+    if merged is not None:
+        yield from verify_file(folder, Claim.of_merged(manifest, merged))
+    for name in merged_names(table):
+        if name in folder.names() and (merged is None or name != merged.file):
+            yield f"{folder.location(name)}: of earlier settings; remove it"
 
 
 def _table(
-    folder: Folder, manifests: list[ShardManifest], names: list[str], *, complete: bool
+    folder: Folder, manifests: Sequence[ShardManifest], shards: Sequence[Shard]
 ) -> Iterator[str]:
     where = folder.location(TABLE_MANIFEST)
-    if TABLE_MANIFEST not in names:
-        yield f"{where}: missing, the window is not complete; export it with --resume"
+    try:
+        table = TableManifest.read(folder, TABLE_MANIFEST)
+    except OSError as error:
+        yield f"{where}: {reason(error)}; {_SEE}"
         return
-    table = TableManifest.read(folder, TABLE_MANIFEST)
     if table is None:
-        yield f"{where}: is not a logical table's manifest; export with --resume"
-    elif not complete or table.model_copy(update={"merged": None}) != TableManifest.of(manifests):
-        yield f"{where}: stale, it does not fit its shards' manifests; export with --resume"
+        there = folder.size(TABLE_MANIFEST) is not None
+        cause = "is not a logical table's manifest" if there else "missing"
+        yield f"{where}: {cause}, so the window is not complete; {_RESUME}"
+    elif [manifest.shard for manifest in table.shards] != list(shards):
+        yield f"{where}: stale, its shards are not those of the configuration; {_RESUME}"
+    else:
+        yield from _stale(folder, table, manifests)
+
+
+def _stale(
+    folder: Folder, table: TableManifest, manifests: Sequence[ShardManifest]
+) -> Iterator[str]:
+    """The logical table's manifest against those of its shards."""
+    where = folder.location(TABLE_MANIFEST)
+    proven = {manifest.shard: manifest for manifest in manifests}
+    missing = [m for m in table.shards if m.shard not in proven]
+    differ = [m for m in table.shards if proven.get(m.shard, m) != m]
+    if missing:
+        yield f"{where}: stale, {manifest_name(missing[0].shard)} proves nothing; {_RESUME}"
+    elif differ:
+        # No export ever leaves it so: one of the two was changed, and nobody can say which.
+        name = manifest_name(differ[0].shard)
+        yield f"{where}: stale, {name} says something else of its shard; {_ANEW}"
+    elif table.model_copy(update={"merged": None}) != TableManifest.of(manifests):
+        yield f"{where}: stale, its sums are not those of its shards; {_RESUME}"

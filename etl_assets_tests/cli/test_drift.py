@@ -239,7 +239,16 @@ def test_all_shards_are_one_file_too_where_it_is_asked_for(tmp_path: Path) -> No
     again = etl_assets(tmp_path, *EXPORT, "--resume")
     assert "complete already" in again.out
 
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"demo", b"demi", 1))
+    flipped = etl_assets(tmp_path, "verify", "--partition", DAY)
+    assert flipped.code == 1
+    assert f"{path}: wanted SHA-256 " in flipped.err
+    assert "again, without --resume" in flipped.err
     path.unlink()
+    missing = etl_assets(tmp_path, "verify", "--partition", DAY)
+    assert missing.code == 1
+    assert f"{path}: missing, though its manifest is there; export the window with" in missing.err
     assert succeeded(etl_assets(tmp_path, *EXPORT, "--resume"))
     assert path.exists()
     assert succeeded(etl_assets(tmp_path, "verify", "--partition", DAY))

@@ -124,8 +124,9 @@ def test_runs_are_recorded_as_the_ui_would_have_made_them(
 def test_every_shard_has_a_process_of_its_own(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs():
         pids = step_pids(instance, run.run_id)
-        assert len(pids) == 5
-        assert len(set(pids.values())) == 5
+        # Four shards, their logical table and its check.
+        assert len(pids) == 6
+        assert len(set(pids.values())) == 6
 
 
 def test_pools_have_the_limits_of_the_configuration_and_no_slot_stays_claimed(
@@ -214,7 +215,7 @@ def test_a_shard_that_fails_is_named_and_resume_exports_just_that_one(copy: Shop
     assert copy.names() == FILES
     assert [s["file"] for s in copy.manifest()["shards"]] == [f"{stem}.csv" for stem in STEMS]
     with instance_of(copy.folder / ".dagster_home") as instance:
-        assert len(step_pids(instance, instance.get_runs(limit=1)[0].run_id)) == 2
+        assert len(step_pids(instance, instance.get_runs(limit=1)[0].run_id)) == 3
 
     again = etl_assets(copy.folder, "export", "orders", "--partition", DAY, "--resume")
     assert (again.code, again.err) == (0, "")

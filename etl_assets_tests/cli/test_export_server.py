@@ -71,7 +71,7 @@ def test_the_shards_come_from_many_processes(shop: Shop, exported: Done) -> None
     with instance_of(shop.folder / ".dagster_home") as instance:
         (run,) = instance.get_runs()
         pids = step_pids(instance, run.run_id)
-    assert len(pids) == 17
+    assert len(pids) == 18
     assert len(set(pids.values())) >= 2
 
 

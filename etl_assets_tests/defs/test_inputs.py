@@ -1,5 +1,7 @@
 """What a downstream asset gets: pandas frames that lost nothing."""
 
+import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pandas as pd
 import pytest
 
 from etl_assets.errors import UsageError
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, small_shop
+from etl_assets.store.manifest import TABLE_MANIFEST
+from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
 from etl_assets_tests.defs.running import failures, location, shard
 
 ORDERS = dg.AssetKey(["orders"])
@@ -141,15 +144,81 @@ def test_a_window_that_was_never_exported_says_how_to_export_it(tmp_path: Path) 
     assert not reader.frames
 
 
-def test_a_file_that_does_not_fit_its_manifest_does_not_load(tmp_path: Path) -> None:
-    reader = Reader(shard(*SHARDS[0]))
-    with location(small_shop(tmp_path), reader.asset) as made:
+def refused(folder: Path, key: dg.AssetKey, damage: Callable[[Shop], object]) -> str:
+    """Why an exported asset does not load once its window is damaged."""
+    reader = Reader(key)
+    with location(small_shop(folder), reader.asset) as made:
         assert made.export().success
-        path = made.shop.window() / "demo.shop_00.orders_00.csv"
-        path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"\n90") + 1])
+        assert made.export(DAYS[0]).success
+        damage(made.shop)
         result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
     (message,) = failures(result).values()
-    assert "wanted 2 records, found 1" in message
+    assert not reader.frames
+    return message
+
+
+@pytest.mark.parametrize("key", [ORDERS, shard(*SHARDS[0])], ids=["table", "shard"])
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        (b"90071992547409", b"90071992547408", "wanted SHA-256 "),
+        (b"-1.00", b"-1.0", " bytes, found "),
+        (b'"",-1.00', b'"" ,-1.00', "wanted a whole record of 6 fields"),
+        (b"created_at", b"Created_at", "wanted the header "),
+    ],
+)
+def test_a_file_that_does_not_fit_its_manifest_does_not_load(
+    tmp_path: Path, key: dg.AssetKey, old: bytes, new: bytes, cause: str
+) -> None:
+    def damage(shop: Shop) -> None:
+        path = shop.window() / "demo.shop_00.orders_00.csv"
+        assert old in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    message = refused(tmp_path, key, damage)
+    assert message.startswith("etl_assets.errors.CsvError: ")
+    assert "demo.shop_00.orders_00.csv: " in message
+    assert cause in message
+    assert "run `etl-assets verify`" in message
+
+
+def test_a_logical_table_does_not_load_before_its_window_is_complete(tmp_path: Path) -> None:
+    message = refused(tmp_path, ORDERS, lambda shop: (shop.window() / TABLE_MANIFEST).unlink())
+    assert f"export orders --partition {DAY} first" in message
+
+
+def test_a_logical_table_does_not_load_when_a_shard_is_no_longer_proven(tmp_path: Path) -> None:
+    message = refused(
+        tmp_path, ORDERS, lambda shop: (shop.window() / "demo.shop_01.orders_00.json").unlink()
+    )
+    assert "IncompleteError" in message
+    assert f"{TABLE_MANIFEST}: stale: wanted demo.shop_01.orders_00.json" in message
+
+
+@pytest.mark.parametrize("key", [ORDERS, shard(*SHARDS[0])], ids=["table", "shard"])
+def test_the_files_of_another_window_do_not_load(tmp_path: Path, key: dg.AssetKey) -> None:
+    def damage(shop: Shop) -> None:
+        shutil.copytree(shop.window(key=DAYS[0]), shop.window(), dirs_exist_ok=True)
+
+    message = refused(tmp_path, key, damage)
+    assert f"wanted the manifest of orders for {DAY}, found that of orders for {DAYS[0]}" in message
+
+
+def test_windows_whose_types_differ_load_in_columns_that_hold_both(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    reader = Reader(shard(*SHARDS[0]), dg.TimeWindowPartitionMapping(start_offset=-1))
+    with location(shop, reader.asset) as made:
+        for day, kind, value in ((DAYS[0], "BIGINT", -1), (DAY, "BIGINT UNSIGNED", 2**63 - 1)):
+            shop.run(
+                "shop_00",
+                "DROP TABLE orders_00",
+                f"CREATE TABLE orders_00 (id {kind}, created_at DATETIME)",
+                f"INSERT INTO orders_00 VALUES ({value}, '{day} 00:00:00')",
+            )
+            run = made.export(day, job="__ASSET_JOB", assets=[shard(*SHARDS[0])])
+            assert run.success, failures(run)
+        assert made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])]).success
+    assert reader.frame["id"].tolist() == [-1, 2**63 - 1]
 
 
 def test_an_asset_of_ones_own_with_this_io_manager_is_told_what_it_takes(tmp_path: Path) -> None:

@@ -204,14 +204,16 @@ def _interrupted(engines: Engines, shard: Shard, query: str) -> None:
 def test_a_long_count_ends_on_the_server_when_it_is_interrupted(
     server: Server, engines: Engines, shard: Shard
 ) -> None:
-    main = threading.main_thread().ident or 0
-    interrupt = threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT])
-    interrupt.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            _count_slowly(engines, shard)
-    finally:
-        interrupt.cancel()
+    def interrupt() -> None:
+        while not server.running(SLOW):
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt, daemon=True)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        _count_slowly(engines, shard)
+    interrupter.join()
     _is_soon_gone(server, SLOW)
 
 

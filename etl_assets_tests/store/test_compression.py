@@ -59,7 +59,7 @@ def test_a_stream_that_is_cut_short_is_an_early_end(
 @packed
 @pytest.mark.parametrize("garbage", [b"id,name\n1,a\n", b"\x00" * 40, b"\xff" * 40])
 def test_bytes_of_no_compression_are_refused(compression: Compression, garbage: bytes) -> None:
-    with pytest.raises(ValueError, match=r"\S"):
+    with pytest.raises(ValueError, match=f"the {compression} stream is damaged: "):
         plain(garbage, compression)
 
 
@@ -67,8 +67,12 @@ def test_bytes_of_no_compression_are_refused(compression: Compression, garbage: 
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_bytes_after_the_end_are_refused(compression: Compression, size: int) -> None:
     stored = compressed([b"id\n1\n"], compression)
-    with pytest.raises(ValueError, match=r"\S"):
+    wanted = f"more bytes after the end of the {compression} stream"
+    with pytest.raises(ValueError, match=wanted):
         plain(stored + b"more", compression, size)
+    # A block of its own, after the stream has ended.
+    with pytest.raises(ValueError, match=wanted):
+        b"".join(decompressed([stored, b"\0"], compression))
 
 
 @packed

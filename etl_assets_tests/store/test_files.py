@@ -200,6 +200,22 @@ def test_the_temporary_file_of_a_killed_writer_is_swept(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_writer_left_is_told_and_stays(
+    writer: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    folder = LocalFolder(tmp_path)
+    assert folder.abandoned() == []
+    writer.kill()
+    writer.wait()
+    (left,) = folder.abandoned()
+    assert left.startswith(".t.csv.")
+    assert folder.abandoned() == [left] == folder.sweep()
+
+
+def test_in_a_missing_folder_nothing_is_left(folder: Folder) -> None:
+    assert folder.abandoned() == []
+
+
 def test_sweeping_keeps_what_was_committed(local: LocalFolder) -> None:
     put(local, "t.csv", b"a\n")
     assert local.sweep() == []
@@ -242,7 +258,7 @@ def test_json_that_cannot_be_written_leaves_the_earlier_one(folder: Folder) -> N
     assert folder.names() == ["m.json"]
 
 
-@pytest.mark.parametrize("data", [b"", b'{"rows": 1', b"\xff\xfe\x00", b"rows"])
+@pytest.mark.parametrize("data", [b"", b'{"rows": 1', b"\xff\xfe\x00", b"rows", b"[" * 200_000])
 def test_json_that_is_broken_is_no_json(folder: Folder, data: bytes) -> None:
     put(folder, "m.json", data)
     assert folder.read_json("m.json") is None

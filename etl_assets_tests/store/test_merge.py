@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl_assets import read_export
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat, RecordReader
-from etl_assets.errors import IncompleteError
+from etl_assets.errors import IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, is_complete, stage_window
 from etl_assets.store.compression import decompressed
 from etl_assets.store.files import Folder, LocalFolder
@@ -145,3 +146,12 @@ def test_a_column_that_is_named_like_one_in_front_is_refused(tmp_path: Path) -> 
     export_all(folder, columns=(("id", "int"), ("_Table", "int")))
     with pytest.raises(IncompleteError, match="a column _table; leave it out with `columns`"):
         stage_window(folder, KEY, SHARDS, MERGING)
+
+
+def test_the_merged_file_is_read_as_its_window(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    export_all(folder)
+    record = merged(folder, PLAIN)
+    with pytest.raises(UsageError, match=f"read {tmp_path}.*, which gives the same rows"):
+        read_export(tmp_path / record.file)
+    assert len(read_export(tmp_path)) == record.rows

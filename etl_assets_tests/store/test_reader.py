@@ -14,10 +14,15 @@ from hypothesis import strategies as st
 
 from etl_assets.csv_format import CsvFormat, Value
 from etl_assets.errors import CsvError
-from etl_assets.store.files import LocalFolder, open_folder
+from etl_assets.store.files import Folder, LocalFolder, open_folder
 from etl_assets.store.manifest import ShardManifest
-from etl_assets.store.reader import read_shard, read_shards
+from etl_assets.store.reader import ShardFile, read_files
 from etl_assets_tests.store.exported import PLAIN, SHARDS, export_shard
+
+
+def read_shard(folder: Folder, *manifests: ShardManifest) -> pd.DataFrame:
+    """The rows of shards."""
+    return read_files([ShardFile(folder, manifest) for manifest in manifests])
 
 
 def column(
@@ -175,7 +180,7 @@ def test_shards_come_one_after_the_other(folder: LocalFolder) -> None:
         export_shard(folder, SHARDS[1], []),
         export_shard(folder, SHARDS[2], [(None, None), (1, "b")]),
     ]
-    frame = read_shards(folder, manifests)
+    frame = read_shard(folder, *manifests)
     assert frame.index.tolist() == [0, 1, 2]
     assert frame["id"].dtype == "Int64"
     assert frame["id"].tolist() == [2**53 + 1, pd.NA, 1]
@@ -185,7 +190,7 @@ def test_shards_come_one_after_the_other(folder: LocalFolder) -> None:
 def test_shards_of_an_object_store_are_read() -> None:
     folder = open_folder("memory://read", "orders")
     manifest = export_shard(folder, SHARDS[0], [(1, "a")], CsvFormat(compression="gzip"))
-    assert read_shards(folder, [manifest])["name"].tolist() == ["a"]
+    assert read_shard(folder, manifest)["name"].tolist() == ["a"]
 
 
 def refusal(folder: LocalFolder, manifest: ShardManifest) -> str:
@@ -207,7 +212,7 @@ def test_another_header_is_refused(folder: LocalFolder, tmp_path: Path) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "2")])
     path = tmp_path / manifest.file
     path.write_bytes(path.read_bytes().replace(b"id,name", b"name,id"))
-    assert "wanted the header ['id', 'name'], found ['name', 'id']" in refusal(folder, manifest)
+    assert r"wanted the header b'id,name\n', found b'name,id\n'" in refusal(folder, manifest)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
@@ -222,10 +227,27 @@ def test_a_file_that_is_cut_short_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [("int", "many"), ("decimal(3,1)", "many"), ("blob", "many")]
+    ("kind", "text"),
+    [("int", "many"), ("int unsigned", "-1"), ("decimal(3,1)", "many"), ("blob", "many")],
 )
-def test_a_value_that_is_not_of_its_type_is_refused(
+def test_a_value_that_sqlite_let_into_a_column_of_another_type_is_refused(
     folder: LocalFolder, kind: str, text: str
 ) -> None:
     manifest = export_shard(folder, SHARDS[0], [(text,)], columns=(("it", kind),))
-    assert "etl-assets verify" in refusal(folder, manifest)
+    assert "the column it has a value that is not of its type" in refusal(folder, manifest)
+
+
+def test_a_file_of_the_right_size_and_shape_is_refused_by_its_hash(
+    folder: LocalFolder, tmp_path: Path
+) -> None:
+    manifest = export_shard(folder, SHARDS[0], [(1, "a")])
+    path = tmp_path / manifest.file
+    path.write_bytes(path.read_bytes().replace(b"1,a", b"2,a"))
+    said = refusal(folder, manifest)
+    assert f"wanted SHA-256 {manifest.sha256}, found " in said
+    assert said.endswith("; run `etl-assets verify`")
+
+
+def test_a_file_of_other_bytes_is_refused_though_its_rows_are_right(folder: LocalFolder) -> None:
+    manifest = export_shard(folder, SHARDS[0], [(1, "a")], bytes=4)
+    assert "wanted 4 bytes, found 12" in refusal(folder, manifest)

@@ -1,0 +1,240 @@
+"""What is proven: a file read against its manifest, and the manifests that may be trusted for it.
+
+A file is parsed, counted and hashed in one pass, for `verify` and for whoever loads it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from etl_assets.csv_format import CsvFormat, RecordReader
+from etl_assets.errors import CsvError, IncompleteError, StoreError
+from etl_assets.store.compression import decompressed
+from etl_assets.store.files import Folder
+from etl_assets.store.manifest import (
+    SHARD_COLUMNS,
+    TABLE_MANIFEST,
+    MergedRecord,
+    ShardManifest,
+    TableManifest,
+    csv_name,
+    manifest_name,
+)
+
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a manifest says of one file.
+
+    Attributes:
+        file: its name.
+        csv: its conventions.
+        names: its columns.
+        rows: its records.
+        bytes: its stored size.
+        sha256: of the stored file.
+        source_rows: what the server counted; None where it did not.
+    """
+
+    file: str
+    csv: CsvFormat
+    names: tuple[str, ...]
+    rows: int
+    bytes: int
+    sha256: str
+    source_rows: int | None
+
+    @classmethod
+    def of_shard(cls, manifest: ShardManifest) -> Self:
+        """Of a shard's file."""
+        return cls(
+            file=manifest.file,
+            csv=manifest.csv,
+            names=tuple(column.name for column in manifest.columns),
+            rows=manifest.rows,
+            bytes=manifest.bytes,
+            sha256=manifest.sha256,
+            source_rows=manifest.source_rows,
+        )
+
+    @classmethod
+    def of_merged(cls, table: TableManifest, merged: MergedRecord) -> Self:
+        """Of the file of all shards, which has as many rows as they have together."""
+        return cls(
+            file=merged.file,
+            csv=table.shards[0].csv,
+            names=(*SHARD_COLUMNS, *(column.name for column in table.columns)),
+            rows=merged.rows,
+            bytes=merged.bytes,
+            sha256=merged.sha256,
+            source_rows=table.rows,
+        )
+
+
+class FileProof:
+    """One reading of a file: take all `records`, then ask for the `causes`."""
+
+    def __init__(self, folder: Folder, claim: Claim) -> None:
+        self._claim = claim
+        self._stored = _Stored(folder.blocks(claim.file))
+        self._header = b""
+        self.parser = RecordReader(claim.csv, len(claim.names))
+        self.rows = 0
+
+    @property
+    def size(self) -> int:
+        """The stored bytes that were read."""
+        return self._stored.size
+
+    @property
+    def sha256(self) -> str:
+        """Of the stored bytes that were read, in hexadecimal digits."""
+        return self._stored.digest.hexdigest()
+
+    def records(self) -> Iterator[bytes]:
+        """Each record after the header.
+
+        Raises:
+            CsvError: the file breaks the conventions.
+            EOFError: a compressed stream ends early.
+            ValueError: the bytes are not of the compression.
+            OSError: the file cannot be read.
+        """
+        csv = self._claim.csv
+        plain = decompressed(self._stored, csv.compression)
+        records = self.parser.raw_records(csv.without_mark(plain))
+        if csv.header:
+            self._header = next(records, b"")
+        for raw in records:
+            self.rows += 1
+            yield raw
+
+    def skip(self) -> None:
+        """Read on to the end, whatever the bytes are."""
+        for _ in self._stored:
+            pass
+
+    def causes(self) -> list[str]:
+        """In what the file differs from its manifest; nothing where it is proven."""
+        claim = self._claim
+        found = []
+        if self.size != claim.bytes:
+            found.append(f"wanted {claim.bytes} bytes, found {self.size}")
+        if self._header != (wanted := claim.csv.header_record(claim.names)):
+            found.append(f"wanted the header {_shown(wanted)}, found {_shown(self._header)}")
+        if self.rows != claim.rows:
+            found.append(f"wanted {claim.rows} records, found {self.rows}")
+        if not found and self.sha256 != claim.sha256:
+            found.append(f"wanted SHA-256 {claim.sha256}, found {self.sha256}")
+        if claim.source_rows not in (None, claim.rows):
+            found.append(f"the server counted {claim.source_rows} rows, not {claim.rows}")
+        return found
+
+
+def proven_shard(folder: Folder, name: str) -> ShardManifest:
+    """A shard's manifest, which has to be its own.
+
+    Raises:
+        CsvError: it is missing, or of another shard, so nothing proves the file.
+        StoreError: it cannot be read.
+    """
+    where = folder.location(name)
+    with readable(folder, name):
+        manifest = ShardManifest.read(folder, name)
+    if manifest is None:
+        raise CsvError(
+            f"{where}: the shard is unproven",
+            wanted="its manifest",
+            found="none" if folder.size(name) is None else "what is no shard's manifest",
+            next_step="run `etl-assets verify`, or export it again with --resume",
+        )
+    wanted = (manifest_name(manifest.shard), csv_name(manifest.shard, manifest.csv))
+    if (name, manifest.file) != wanted:
+        raise CsvError(
+            where,
+            wanted="the manifest of the shard of its name",
+            found=f"that of {manifest.shard} for {manifest.file!r}",
+            next_step="run `etl-assets verify`",
+        )
+    return manifest
+
+
+def proven_window(folder: Folder) -> TableManifest:
+    """The logical table's manifest of a window that is complete.
+
+    Raises:
+        IncompleteError: it is missing, or no longer fits its shards' manifests.
+        StoreError: a manifest cannot be read.
+    """
+    where = folder.location(TABLE_MANIFEST)
+    with readable(folder, TABLE_MANIFEST):
+        table = TableManifest.read(folder, TABLE_MANIFEST)
+    if table is None or not table.shards:
+        raise IncompleteError(
+            where,
+            wanted="the manifest of a complete window",
+            found="none" if folder.size(TABLE_MANIFEST) is None else "what is none",
+            next_step="export the window, with --resume where an export has failed",
+        )
+    for shard in table.shards:
+        name = manifest_name(shard.shard)
+        with readable(folder, name):
+            proof = ShardManifest.read(folder, name)
+        if proof != shard:
+            raise IncompleteError(
+                f"{where}: stale",
+                wanted=f"{name} as it holds it",
+                found="none" if proof is None else "another",
+                next_step="run `etl-assets verify`",
+            )
+    return table
+
+
+@contextmanager
+def readable(folder: Folder, name: str) -> Iterator[None]:
+    """Make what the system says of a file that cannot be read an error of this product."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CsvError(
+            f"{folder.location(name)}: missing, though its manifest is there",
+            next_step="export it again with --resume",
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{folder.location(name)}: {reason(error)}", next_step="see to its permissions"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without the path that the message around it names."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _shown(header: bytes) -> str:
+    return repr(header[:_SHOWN])
+
+
+class _Stored:
+    """A stored file's blocks, counted and hashed as they pass.
+
+    No generator: that would be closed with the parser that fails on its blocks.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self.size = 0
+        self.digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block = next(self._blocks)
+        self.size += len(block)
+        self.digest.update(block)
+        return block
