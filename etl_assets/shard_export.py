@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.columns import Column, Columns, selected_columns
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import CountMismatchError, ShardError
+from etl_assets.errors import CountMismatchError, ShardError, StoreError
 from etl_assets.extract import extract
 from etl_assets.query import MOST_OUTSIDE, ShardQuery, outside_condition, window_condition
 from etl_assets.source.engines import Engines
@@ -89,13 +89,16 @@ def stage_shard(
     """Export a shard table into a staged file, from the start again after a transient error.
 
     Raises:
-        ShardError: with the shard's name, the server's number and text, and the next step.
+        ShardError: with the shard's name, the server's number and text or what became of the
+            file, and the next step.
         CountMismatchError: the file does not hold as many rows as the server counted.
-        StoreError: the file could not be written.
     """
     for pause in (*pauses(task.retries), None):
         try:
             return _attempt(engines, folder, task, on_progress)
+        except StoreError as error:
+            # The file's name says which shard it is only to those who know the conventions.
+            raise ShardError(f"{task.shard}: {error.problem}", next_step=error.next_step) from error
         except DBAPIError as error:
             failure = shard_error(task.shard, error)
             if pause is None or not is_transient(error):

@@ -17,10 +17,11 @@ from etl_assets.cli.display import open_display
 from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home
 from etl_assets.cli.program import program
 from etl_assets.cli.progress import RunProgress, State
-from etl_assets.cli.runs import create_run, sweep_dead_runs
+from etl_assets.cli.runs import create_run
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
+from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.shard_assets import lanes_of
 from etl_assets.errors import UsageError

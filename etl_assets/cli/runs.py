@@ -1,7 +1,5 @@
-"""Runs as the UI would make them, and the end of those whose process is gone."""
+"""Runs as the UI would make them."""
 
-import os
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +13,10 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_run_id
 
+from etl_assets.defs.liveness import OWNER_TAG, owner_tag
 from etl_assets.defs.names import job_name, shard_key, table_key
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
@@ -26,7 +24,6 @@ from etl_assets.windows import Window
 LOCATION = "etl_assets"
 MODULE = "etl_assets.definitions"
 ATTRIBUTE = "defs"
-SUPERVISOR_TAG = "etl_assets/supervisor"
 
 
 def create_run(
@@ -53,8 +50,7 @@ def create_run(
         tags={
             **definition.tags,
             **definition.get_tags_for_partition_key(window.key, selected_asset_keys=chosen),
-            # A run that the UI makes from this one inherits its tags, but not its supervisor.
-            SUPERVISOR_TAG: f"{run_id}/{process_identity(os.getpid())}",
+            OWNER_TAG: owner_tag(run_id),
         },
         asset_selection=None if whole else chosen,
         job_code_origin=job.get_python_origin(),
@@ -62,57 +58,6 @@ def create_run(
         remote_job_origin=_origin(name),
     )
     return run, job
-
-
-def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Fail the runs of command lines that are gone, and free the slots that they hold."""
-    unfinished = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    for run in unfinished:
-        run_id, _, identity = run.tags.get(SUPERVISOR_TAG, "").partition("/")
-        if run_id != run.run_id or not _is_gone(identity):
-            continue
-        instance.report_run_failed(run, "The command line that executed this run is gone.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def process_identity(pid: int) -> str:
-    """A process of this machine's present boot, beyond the reuse of its number."""
-    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_time(pid)}"
-
-
-def _is_gone(identity: str) -> bool:
-    """Whether a process of this machine has ended; of another machine nothing is known."""
-    host, boot, pid, started = identity.rsplit("/", 3)
-    if host != socket.gethostname():
-        return False
-    return boot != _boot_id() or _start_time(int(pid)) != started
-
-
-def _boot_id() -> str:
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else "unknown"
-
-
-def _start_time(pid: int) -> str:
-    """Field 22 of proc(5)'s stat, in clock ticks since boot; where there is no /proc, a guess."""
-    path = Path(f"/proc/{pid}/stat")
-    try:
-        # The command's name, in parentheses, may hold spaces.
-        return path.read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        if path.parent.parent.joinpath("self").exists():
-            return "gone"
-        return _alive_without_proc(pid)
-
-
-def _alive_without_proc(pid: int) -> str:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        pass
-    return "alive"
 
 
 def _run_config(processes: int | None, limit: int | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import dagster as dg
@@ -27,6 +28,9 @@ GRACE_SECONDS = 3.0
 def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Path) -> "Worker":
     """Fork a worker for a run that is recorded already; its streams go to the log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    # The folder of multiprocessing's sockets. Made here, it is removed when the command ends; the
+    # worker's own would stay, as nothing of it runs behind its end.
+    get_temp_dir()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid:

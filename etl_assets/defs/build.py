@@ -11,6 +11,7 @@ from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.schedules import export_schedule
+from etl_assets.defs.sensors import dead_run_sensor
 from etl_assets.defs.shard_assets import lane_assets, lanes_of, source_tables
 from etl_assets.defs.table_assets import table_asset
 from etl_assets.topology import load_topology
@@ -40,6 +41,7 @@ def build_definitions(
             ),
             *(table_asset(table) for table in tables),
         ],
+        sensors=[dead_run_sensor()],
         asset_checks=[drift_check(tables, table) for table in tables],
         jobs=list(jobs.values()),
         schedules=[export_schedule(config, table, jobs[table.name]) for table in tables],

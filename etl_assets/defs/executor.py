@@ -1,24 +1,26 @@
-"""The executor: Dagster's multiprocess executor, warm, and within every host's limit."""
+"""The executor: Dagster's own, warm, within every host's limit; it tags runs with their process."""
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.liveness import record_owner
 from etl_assets.defs.shard_assets import HOST_TAG
 
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
+_IN_PROCESS: Any = dg.in_process_executor.executor_creation_fn
 PRELOAD = ["etl_assets.defs.preload"]
 
 
 def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
     """The executor of every run: the UI's Materialize button uses it too."""
-    if config.execution.executor == "in_process":
-        return dg.in_process_executor
     limits = {name: host.max_connections for name, host in config.hosts.items()}
+    if config.execution.executor == "in_process":
+        return _in_process(limits)
 
     @dg.executor(
         name="multiprocess",
@@ -34,10 +36,41 @@ def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
     def multiprocess(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
         settings = _settings(context.executor_config, limits)
-        executor: Executor = _MULTIPROCESS(context._replace(executor_config=settings))
-        return executor
+        return OwnedExecutor(_MULTIPROCESS(context._replace(executor_config=settings)))
 
     return multiprocess
+
+
+def _in_process(limits: Mapping[str, int]) -> dg.ExecutorDefinition:
+    @dg.executor(name="in_process")
+    def in_process(context: dg.InitExecutorContext) -> Executor:
+        set_pool_limits(context.instance, limits)
+        settings: dict[str, Any] = {"retries": {"enabled": {}}}
+        return OwnedExecutor(_IN_PROCESS(context._replace(executor_config=settings)))
+
+    return in_process
+
+
+class OwnedExecutor(Executor):
+    """Another executor, whose run is tagged with the process that executes it."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> Any:
+        """Whether steps may be retried."""
+        return self._inner.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        """When a step may start."""
+        return self._inner.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
+        """Execute the plan."""
+        record_owner(plan_context.instance, plan_context.dagster_run)
+        yield from self._inner.execute(plan_context, execution_plan)
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:

@@ -13,6 +13,7 @@ from dagster._core.events import EngineEventData
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, source_key
 from etl_assets.defs.partitions import (
     first_window,
@@ -21,6 +22,7 @@ from etl_assets.defs.partitions import (
     window_of,
 )
 from etl_assets.defs.resources import DatabaseResource
+from etl_assets.defs.slots import connection_slot
 from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError
 from etl_assets.shard_export import Progress, ShardTask, StagedShard, stage_shard
@@ -107,7 +109,9 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
     def export_lane(context: dg.OpExecutionContext) -> Iterator[Any]:
         selected = context.selected_output_names
         shards = {name: shard for name, shard in outputs.items() if name in selected}
-        yield from _export(context, config, table, shards)
+        limit = config.hosts[lane.host].max_connections
+        with ending_with_the_run(), connection_slot(context, lane.host, limit):
+            yield from _export(context, config, table, shards)
 
     return dg.AssetsDefinition(
         node_def=export_lane,

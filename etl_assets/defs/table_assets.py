@@ -7,6 +7,7 @@ import dagster as dg
 
 from etl_assets.defs.checks import ROWS_CHECK, rows_check, rows_check_spec
 from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.errors import EtlAssetsError
@@ -32,7 +33,8 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
         required_resource_keys={"csv"},
     )
     def complete(context: dg.OpExecutionContext) -> Iterator[Any]:
-        yield from _complete(context, table)
+        with ending_with_the_run():
+            yield from _complete(context, table)
 
     return dg.AssetsDefinition(
         node_def=complete,

@@ -1,0 +1,129 @@
+"""Which process a run belongs to, what becomes of a run whose process is gone, and of its steps.
+
+Dagster's run monitoring cannot see local processes: a run whose process was killed would be
+running for ever and keep its slots in the pools. So each run is tagged with its process, beyond the
+reuse of process numbers; whoever comes by fails the runs of dead ones: every start of the command
+line, and a sensor. The steps of such a run notice at once and stop.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
+
+OWNER_TAG = "etl_assets/process"
+"""The process that ends with the run: a command line, or the run's own where there is none."""
+
+ORPHAN_SECONDS = 3.0
+"""How long a step whose run is gone may take to let go of its server and its files."""
+
+
+def owner_tag(run_id: str) -> str:
+    """The tag's value for this process.
+
+    It begins with the run: one that the UI makes from this run inherits the tag, not the process.
+    """
+    return f"{run_id}/{process_identity(os.getpid())}"
+
+
+def record_owner(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Tag a run with this process, unless it has an owner of its own already."""
+    if not run.tags.get(OWNER_TAG, "").startswith(f"{run.run_id}/"):
+        instance.add_run_tags(run.run_id, {OWNER_TAG: owner_tag(run.run_id)})
+
+
+def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Fail the runs whose process is gone, and free the slots that they hold; gives their ids."""
+    swept = []
+    for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+        run_id, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
+        if run_id != run.run_id or not is_gone(identity):
+            continue
+        # It may have come to its end by itself meanwhile.
+        current = instance.get_run_by_id(run_id)
+        if current is None or current.is_finished:
+            continue
+        instance.report_run_failed(
+            run, "The process of this run is gone: killed, or out of memory."
+        )
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+        swept.append(run_id)
+    return swept
+
+
+@contextmanager
+def ending_with_the_run() -> Iterator[None]:
+    """Interrupt this step's process when the run's process is gone; end it when it goes on.
+
+    Nothing happens where the step is executed in the run's own process.
+    """
+    run = multiprocessing.parent_process()
+    if run is None:
+        yield
+        return
+    done_read, done_write = os.pipe()
+    watch = threading.Thread(target=_watch, args=(run.sentinel, done_read), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        os.close(done_write)
+        watch.join()
+        os.close(done_read)
+
+
+def _watch(sentinel: int, done: int) -> None:
+    if done in wait([sentinel, done]):
+        return
+    os.kill(os.getpid(), signal.SIGINT)
+    if not wait([done], ORPHAN_SECONDS):
+        # In a call that hears no signal, such as SQLite's count.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def process_identity(pid: int) -> str:
+    """A process of this machine's present boot, beyond the reuse of its number."""
+    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_time(pid)}"
+
+
+def is_gone(identity: str) -> bool:
+    """Whether a process of this machine has ended; of another machine nothing is known."""
+    host, boot, pid, started = identity.rsplit("/", 3)
+    if host != socket.gethostname():
+        return False
+    return boot != _boot_id() or _start_time(int(pid)) != started
+
+
+def _boot_id() -> str:
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else "unknown"
+
+
+def _start_time(pid: int) -> str:
+    """Field 22 of proc(5)'s stat, in clock ticks since boot; where there is no /proc, a guess."""
+    path = Path(f"/proc/{pid}/stat")
+    try:
+        # The command's name, in parentheses, may hold spaces.
+        return path.read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        if path.parent.parent.joinpath("self").exists():
+            return "gone"
+        return _alive_without_proc(pid)
+
+
+def _alive_without_proc(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return "gone"
+    except PermissionError:
+        pass
+    return "alive"

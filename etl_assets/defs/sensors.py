@@ -1,0 +1,23 @@
+"""One sensor: it looks after runs whose process is gone."""
+
+import dagster as dg
+
+from etl_assets.defs.liveness import sweep_dead_runs
+
+_SECONDS = 30
+
+
+def dead_run_sensor() -> dg.SensorDefinition:
+    """Fails runs whose process is gone, and frees their slots; it runs unless it is stopped."""
+
+    @dg.sensor(
+        name="fail_dead_runs",
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Fails runs whose process was killed, so that they do not hold connections.",
+    )
+    def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        swept = sweep_dead_runs(context.instance)
+        return dg.SkipReason(f"Failed: {', '.join(swept)}" if swept else "Every run has a process.")
+
+    return fail_dead_runs
