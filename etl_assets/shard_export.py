@@ -133,29 +133,31 @@ def _attempt(
     started_at = datetime.now(UTC)
     clock = time.monotonic()
     united = task.united() if task.united is not None else None
-    with ExitStack() as undo, open_snapshot(engines, task.shard) as snapshot:
-        query = _query(task, snapshot, united)
-        # Full counts only: a trial's rows prove nothing about the table.
-        wanted = task.count and task.limit is None
-        expected, outside = _counted(snapshot, query, task) if wanted else (None, None)
-        if task.csv.zero_dates == "error":
-            _refuse_zero_dates(snapshot, query)
-        file = folder.stage(csv_name(task.shard, task.csv))
-        undo.callback(file.discard)
-        written = write_records(
-            file,
-            task.csv,
-            [column.name for column in query.columns],
-            extract(snapshot.connection, query, task.csv),
-            lambda rows, size: on_progress(Progress(rows, size, expected)),
-        )
-        if expected is not None and written.rows != expected:
-            raise CountMismatchError(
-                f"{task.shard}",
-                wanted=f"{expected} rows, as the server counted in the same snapshot",
-                found=f"{written.rows} in the file",
-                next_step="export it again; for a table without transactions, when it rests",
+    with ExitStack() as undo:
+        with open_snapshot(engines, task.shard) as snapshot:
+            query = _query(task, snapshot, united)
+            # Full counts only: a trial's rows prove nothing about the table.
+            wanted = task.count and task.limit is None
+            expected, outside = _counted(snapshot, query, task) if wanted else (None, None)
+            if task.csv.zero_dates == "error":
+                _refuse_zero_dates(snapshot, query)
+            file = folder.stage(csv_name(task.shard, task.csv))
+            undo.callback(file.discard)
+            written = write_records(
+                file,
+                task.csv,
+                [column.name for column in query.columns],
+                extract(snapshot.connection, query, task.csv),
+                lambda rows, size: on_progress(Progress(rows, size, expected)),
             )
+            if expected is not None and written.rows != expected:
+                raise CountMismatchError(
+                    f"{task.shard}",
+                    wanted=f"{expected} rows, as the server counted in the same snapshot",
+                    found=f"{written.rows} in the file",
+                    next_step="export it again; for a table without transactions, when it rests",
+                )
+        # Not before the connection is closed: that may fail too, and the file would stay.
         undo.pop_all()
     facts = {
         **_identity(task, started_at),

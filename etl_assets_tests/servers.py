@@ -3,10 +3,11 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,10 @@ _MARIADB_OPTIONS = ("--innodb-log-file-size=8M", "--skip-name-resolve")
 _MYSQL_OPTIONS = ("--mysqlx=OFF",)
 
 
+def _restart_by_hand(how: signal.Signals) -> None:
+    raise RuntimeError(f"wanted a private server to end with {how.name}, found a given one")
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server: an administrator's account for the tests, a reader's for the product.
@@ -46,6 +51,8 @@ class Server:
     port: int
     user: str
     password: str = field(repr=False)
+    restart: Callable[[signal.Signals], None] = field(repr=False, default=_restart_by_hand)
+    """End its process with a signal and start it again; only for a private one."""
     # Of this process alone: others may test on the same server.
     reader: str = field(default_factory=lambda: f"etl_reader_{secrets.token_hex(4)}")
 
@@ -183,25 +190,30 @@ def _started_server(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     _make_data(binary, data, temporary)
     port = _free_port()
     log = (folder / "server.log").open("wb")
-    process = subprocess.Popen(
-        [
-            binary,
-            "--no-defaults",
-            *_as_root(),
-            f"--datadir={data}",
-            f"--tmpdir={temporary}",
-            f"--socket={folder / 's.sock'}",
-            f"--pid-file={folder / 'server.pid'}",
-            f"--port={port}",
-            *_OPTIONS,
-            *(_MARIADB_OPTIONS if "mariadbd" in binary else _MYSQL_OPTIONS),
-            *options,
-        ],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    command = [
+        binary,
+        "--no-defaults",
+        *_as_root(),
+        f"--datadir={data}",
+        f"--tmpdir={temporary}",
+        f"--socket={folder / 's.sock'}",
+        f"--pid-file={folder / 'server.pid'}",
+        f"--port={port}",
+        *_OPTIONS,
+        *(_MARIADB_OPTIONS if "mariadbd" in binary else _MYSQL_OPTIONS),
+        *options,
+    ]
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+    def restart(how: signal.Signals) -> None:
+        nonlocal process
+        process.send_signal(how)
+        process.wait()
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        _wait_for(server, process, folder / "server.log")
+
+    server = Server("127.0.0.1", port, "root", "", restart)
     try:
-        server = Server("127.0.0.1", port, "root", "")
         _wait_for(server, process, folder / "server.log")
         yield server
     finally:

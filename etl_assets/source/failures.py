@@ -43,6 +43,13 @@ _NEXT_STEPS: Mapping[int, str] = {
     2003: "see that the server runs and can be reached from here",
 }
 
+_ELSEWHERE = "see the server's own log and export with --resume"
+_TIMED_OUT = "timed out"
+_SILENCE = (
+    "nothing came for as long as `connect: {connect_timeout: …, read_timeout: …}` of the host "
+    "allow: see to the network and the server, or raise them, and export with --resume"
+)
+
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -71,12 +78,9 @@ def shard_error(shard: Shard, error: DBAPIError) -> ShardError:
 
     The statement and its parameters are left out: they may hold values that a log should not.
     """
-    return ShardError(
-        f"{shard}: {server_text(error)}",
-        next_step=_NEXT_STEPS.get(
-            error_number(error) or 0, "see the server's own log and export with --resume"
-        ),
-    )
+    text = server_text(error)
+    next_step = _NEXT_STEPS.get(error_number(error) or 0, _ELSEWHERE)
+    return ShardError(f"{shard}: {text}", next_step=_SILENCE if _TIMED_OUT in text else next_step)
 
 
 def pauses(retries: int) -> Iterator[float]:

@@ -5,13 +5,14 @@ REPEATABLE READ, and tables of engines without transactions (MyISAM) have no sna
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from etl_assets.columns import Column
 from etl_assets.query import source_table
@@ -103,6 +104,9 @@ def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
             if may_still_run(error):
                 end_query(engine, thread, shard)
             raise
+        # All that was wanted has come: a server that leaves only now takes nothing back.
+        with suppress(DBAPIError):
+            connection.rollback()
 
 
 def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]) -> int:

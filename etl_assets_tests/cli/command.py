@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +36,13 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+    folder: Path, command_line: Sequence[str], env: Mapping[str, str]
 ) -> subprocess.Popen[str]:
-    """The command in a folder, running, in a session of its own."""
+    """A command in a folder, running, in a session of its own."""
     return subprocess.Popen(
-        [SCRIPT, *arguments],
+        command_line,
         cwd=folder,
-        env=environment(env),
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -53,7 +53,7 @@ def start(
 
 def etl_assets(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
     """The command in a folder, to its end."""
-    process = start(folder, *arguments, env=env)
+    process = start(folder, [str(SCRIPT), *arguments], environment(env))
     try:
         out, err = process.communicate(timeout=100)
     finally:

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from etl_assets_tests.cli.command import Done, start
+from etl_assets_tests.cli.command import SCRIPT, Done, environment, start
 from etl_assets_tests.cli.shop import Shop
 
 _MARK = "ETL_ASSETS_TEST_MARK"
@@ -64,11 +64,18 @@ class Running:
         )
 
 
+def running(shop: Shop, *arguments: str) -> AbstractContextManager[Running]:
+    """This product's command in the shop's folder."""
+    return running_command(shop, [str(SCRIPT), *arguments], environment())
+
+
 @contextmanager
-def running(shop: Shop, *arguments: str) -> Iterator[Running]:
-    """A command in the shop's folder; whatever is left of it at the end is killed."""
+def running_command(
+    shop: Shop, command_line: Sequence[str], env: Mapping[str, str]
+) -> Iterator[Running]:
+    """Any command in the shop's folder; whatever is left of it at the end is killed."""
     mark = uuid4().hex
-    process = start(shop.folder, *arguments, env={_MARK: mark})
+    process = start(shop.folder, command_line, {**env, _MARK: mark})
     command = Running(shop, process, f"{_MARK}={mark}")
     try:
         yield command

@@ -59,6 +59,11 @@ class Shop:
         (self.folder / CONFIG_NAME).write_text(text, encoding="utf-8")
 
     @property
+    def text(self) -> str:
+        """etl_assets.yaml as it stands."""
+        return (self.folder / CONFIG_NAME).read_text(encoding="utf-8")
+
+    @property
     def config(self) -> ExportConfig:
         """The configuration as the product reads it."""
         return load_config(self.folder / CONFIG_NAME)
