@@ -1,14 +1,14 @@
-"""`etl-assets plan` and `discover`: what would be exported, and what the servers have."""
+"""`etl-assets plan`: what would be exported, and what the servers have."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from etl_assets_tests.cli.checked import findings
 from etl_assets_tests.cli.cluster import Cluster, orders_on
 from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, Shop, small_shop
+from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
 from etl_assets_tests.servers import Server
 
 STRAY = "rows in no window: created_at is NULL, zero or before 2026-11-01"
@@ -77,16 +77,6 @@ def test_a_dotenv_of_the_working_directory_is_read(tmp_path: Path, setting: str,
 # plan --check
 
 
-def findings(shop: Shop, *tables: str) -> list[str]:
-    """What `plan --check` finds; nothing where it exits with 0."""
-    done = etl_assets(shop.folder, "plan", *tables, "--check")
-    assert done.code == (1 if done.problems else 0)
-    assert "Traceback" not in done.err
-    total = f"{len(done.problems)} findings" if done.problems else "configuration and servers agree"
-    assert done.out.splitlines()[-1].endswith(total)
-    return [re.sub("  +", ": ", line) for line in done.problems]
-
-
 def test_check_finds_nothing_where_configuration_and_files_agree(tmp_path: Path) -> None:
     assert findings(small_shop(tmp_path)) == []
 
@@ -139,91 +129,3 @@ def test_check_names_a_host_that_cannot_be_reached(cluster: Cluster, tmp_path: P
     shop.configure(text)
     (finding,) = findings(shop)
     assert finding.startswith("orders: db: error 2003: ")
-
-
-# discover
-
-
-def test_discover_resolves_patterns_that_export_then_uses(cluster: Cluster, tmp_path: Path) -> None:
-    match = rf"^{cluster.prefix}_0[01]\.orders_\d+$"
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    lock = tmp_path / "etl_assets.lock"
-    first = etl_assets(tmp_path, "discover")
-    assert (first.code, first.err) == (0, "")
-    wanted = cluster.shards[:8]
-    assert [line for line in first.out.splitlines() if " + " in line] == [
-        f"orders db: + {database}.{table}" for database, table in wanted
-    ]
-    assert first.out.splitlines()[-1] == f"wrote {lock}; commit it"
-    written = lock.read_bytes()
-
-    again = etl_assets(tmp_path, "discover")
-    assert again.code == 0
-    assert " + " not in again.out
-    assert again.out.splitlines()[-1] == f"{lock} is up to date"
-    assert lock.read_bytes() == written
-
-    done = etl_assets(tmp_path, "export", "--partition", DAY)
-    assert (done.code, done.err) == (0, "")
-    stems = [f"db.{database}.{table}.csv" for database, table in wanted]
-    assert [shard["file"] for shard in shop.manifest()["shards"]] == stems
-
-
-def test_discover_says_what_changed_and_check_what_it_would_find(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    match = rf"^{cluster.prefix}_00\."
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    assert etl_assets(tmp_path, "discover").code == 0
-    database, table = cluster.shards[0]
-    change = f"RENAME TABLE `{database}`.{table} TO `{database}`.archive"
-    undo = f"RENAME TABLE `{database}`.archive TO `{database}`.{table}"
-    cluster.server.execute(change)
-    try:
-        found = findings(shop)
-        done = etl_assets(tmp_path, "discover")
-        after = findings(shop)
-    finally:
-        cluster.server.execute(undo)
-    assert found == [
-        f"orders: db.{database}.{table}: missing on the server",
-        f"orders: db.{database}.archive: on the server, but nobody exports it",
-    ]
-    assert done.out.splitlines()[:3] == [
-        f"orders db: + {database}.archive",
-        f"orders db: - {database}.{table}",
-        f"orders db: 4 tables match {match}",
-    ]
-    assert after == []
-
-
-def test_discover_where_nothing_matches_leaves_a_configuration_that_is_refused(
-    tmp_path: Path,
-) -> None:
-    shop = small_shop(tmp_path)
-    match = "[{host: demo, match: '^nothing[.]'}]"
-    shop.configure(CONFIG.replace('[{host: demo, tables: "shop_{00..01}.orders_{00..01}"}]', match))
-    done = etl_assets(tmp_path, "discover")
-    assert done.code == 0
-    assert "0 tables match" in done.out
-    refused = etl_assets(tmp_path, "export", "orders", "--partition", DAY)
-    assert refused.code == 2
-    (problem,) = refused.problems
-    assert problem.startswith("etl-assets: etl_assets.yaml:5: ")
-    assert "found none in etl_assets.lock" in problem
-
-
-def test_discover_of_a_host_that_cannot_be_reached_keeps_the_lock(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    match = rf"^{cluster.prefix}_00\."
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    assert etl_assets(tmp_path, "discover").code == 0
-    before = (tmp_path / "etl_assets.lock").read_bytes()
-    text = (tmp_path / "etl_assets.yaml").read_text("utf-8")
-    shop.configure(text.replace(f":{cluster.server.port}", ":1"))
-    done = etl_assets(tmp_path, "discover")
-    assert done.code == 1
-    (problem,) = done.problems
-    assert problem.startswith("etl-assets: db: error 2003: ")
-    assert (tmp_path / "etl_assets.lock").read_bytes() == before
