@@ -64,6 +64,28 @@ def test_the_configuration_may_be_named_by_the_environment(tmp_path: Path) -> No
     assert f"files: {shop.folder / 'exports' / 'orders'}" in done.out
 
 
+def test_a_path_to_the_configuration_is_shown_without_detours(tmp_path: Path) -> None:
+    small_shop(tmp_path / "shop")
+    shown = f"files: {tmp_path / 'shop' / 'exports' / 'orders'}"
+    done = etl_assets(tmp_path / "shop", "plan", "--config", "../shop/./etl_assets.yaml")
+    assert (done.code, shown in done.out) == (0, True)
+    missing = etl_assets(tmp_path / "shop", "plan", "--config", "../etl_assets.yaml")
+    assert missing.problems[0].startswith(f"etl-assets: {tmp_path / 'etl_assets.yaml'}: ")
+
+
+def test_a_path_behind_a_link_is_read_where_the_link_leads(tmp_path: Path) -> None:
+    small_shop(tmp_path / "shop")
+    (tmp_path / "shop" / "deep").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "shop" / "deep")
+    # It looks like elsewhere/etl_assets.yaml.
+    config = ("--config", "elsewhere/link/../etl_assets.yaml")
+    assert etl_assets(tmp_path, "plan", "--check", *config).code == 0
+    (tmp_path / "link").symlink_to(tmp_path / "shop")
+    linked = etl_assets(tmp_path, "plan", "--config", "./link/etl_assets.yaml")
+    assert f"files: {tmp_path / 'link' / 'exports'}" in linked.out
+
+
 @pytest.mark.parametrize(
     ("setting", "code"), [("SHOP_A_PASSWORD=x", 0), ("SHOP_A_PASSWORD=", 0), ("OTHER=x", 2)]
 )
