@@ -1,6 +1,7 @@
 """`etl-assets plan`: what would be exported, and what the servers have."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from etl_assets_tests.cli.checked import findings
 from etl_assets_tests.cli.cluster import Cluster, orders_on
 from etl_assets_tests.cli.command import etl_assets
 from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
+from etl_assets_tests.cli.wrong_configurations import changed, partition
+from etl_assets_tests.cli.wrong_configurations import table as with_setting
 from etl_assets_tests.servers import Server
 
 STRAY = "rows in no window: created_at is NULL, zero or before 2026-11-01"
@@ -44,6 +47,53 @@ def test_plan_shows_tables_hosts_shards_and_windows_and_creates_nothing(tmp_path
     ):
         assert words in done.out
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "recommended"),
+    [
+        ("columns: {include: [note]}", True),
+        ("columns: {include: [note]}\n    csv: {quoting: all}", True),
+        ("columns: {include: [note]}\n    csv: {null: '\\\\N'}", False),
+        ("columns: {include: [id, note]}", False),
+        ("columns: {exclude: [note]}", False),
+    ],
+)
+def test_plan_recommends_a_null_token_for_files_of_one_column(
+    tmp_path: Path, more: str, recommended: bool
+) -> None:
+    shop = Shop(tmp_path)
+    shop.configure(with_setting(more))
+    done = etl_assets(tmp_path, "plan")
+    assert (done.code, done.err) == (0, "")
+    advice = [line.strip() for line in done.out.splitlines() if "a NULL is an empty line" in line]
+    assert len(advice) == recommended
+    if recommended:
+        # What it says can be written as it stands.
+        shop.configure(
+            with_setting(f"columns: {{include: [note]}}\n    {advice[0].split('such as ')[1]}")
+        )
+        assert shop.config.tables["orders"].csv.null == r"\N"
+
+
+def test_plan_shows_which_windows_of_a_snapshot_table_may_be_exported(tmp_path: Path) -> None:
+    Shop(tmp_path).configure(changed(", column: created_at", ""))
+    done = etl_assets(tmp_path, "plan")
+    (line,) = [line for line in done.out.splitlines() if "windows: " in line]
+    today = datetime.now(UTC).date()
+    assert line == f"  windows: {today - timedelta(days=1)} (complete), {today} (running)"
+
+
+@pytest.mark.parametrize(("every", "days"), [("day", 0), ("month", 0), ("day", 3)])
+def test_plan_shows_no_window_of_a_snapshot_table_that_has_not_begun(
+    tmp_path: Path, every: str, days: int
+) -> None:
+    start = datetime.now(UTC).date() + timedelta(days=days)
+    Shop(tmp_path).configure(partition(f"{{every: {every}, start: {start}}}"))
+    done = etl_assets(tmp_path, "plan")
+    (line,) = [line for line in done.out.splitlines() if "windows: " in line]
+    begun = days == 0 and (every == "day" or start.day == 1)
+    assert line == "  windows: " + (f"{start} (running)" if begun else "none has begun yet")
 
 
 def test_plan_needs_no_database(tmp_path: Path) -> None:
