@@ -80,8 +80,11 @@ def write_lock(folder: Path, resolved: Mapping[PatternKey, Iterable[tuple[str, s
     ]
     text = json.dumps({"version": 1, "patterns": patterns}, indent=1, ensure_ascii=False)
     temporary = folder / f".{LOCK_NAME}.{os.getpid()}"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / LOCK_NAME)
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(folder / LOCK_NAME)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _grouped(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

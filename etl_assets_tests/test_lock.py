@@ -91,6 +91,13 @@ def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_lock(tmp_path)
 
 
+def test_a_lock_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_lock(tmp_path, {KEY: [("s", "t_1")]})
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK_NAME]
+
+
 @given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), st.lists(NAMES, unique=True)))
 def test_any_names_come_back(resolved: dict[PatternKey, list[tuple[str, str]]]) -> None:
     with TemporaryDirectory() as folder:

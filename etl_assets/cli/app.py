@@ -11,9 +11,22 @@ from dotenv import load_dotenv
 
 from etl_assets.errors import EtlAssetsError
 
+
+def _tidy(context: click.Context, option: click.Parameter, given: Path | None) -> Path | None:
+    """A path from anywhere, without `..` where that names the same; links are not followed."""
+    del context, option
+    if given is None:
+        return None
+    path = given.absolute()
+    tidy = Path(os.path.normpath(path))
+    # Behind a link to a folder, `..` is another folder than it looks.
+    return path if path.exists() and not (tidy.exists() and tidy.samefile(path)) else tidy
+
+
 _config = click.option(
     "--config",
     type=click.Path(path_type=Path),
+    callback=_tidy,
     help="The configuration; by default $ETL_ASSETS_CONFIG, else ./etl_assets.yaml.",
 )
 _tables = click.argument("tables", nargs=-1, metavar="[TABLE]...")
@@ -49,6 +62,7 @@ def cli() -> None:
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
+    callback=_tidy,
     help="Where the demo lives; by default the working directory.",
 )
 def demo(directory: Path) -> int:
@@ -87,12 +101,13 @@ def discover(config: Path | None) -> int:
 @click.option("--processes", type=click.IntRange(min=1), help="Shards exported at the same time.")
 @click.option("--limit", type=click.IntRange(min=1), help="A trial: at most N rows a shard.")
 @click.option("--resume", is_flag=True, help="Keep the shards that are proven already.")
-def export(tables: tuple[str, ...], config: Path | None, **options: Any) -> int:
+def export(tables: tuple[str, ...], **options: Any) -> int:
     """Export windows of logical tables; without TABLE, of all that have the key."""
-    from etl_assets.cli.export import ExportOptions, run_export  # noqa: PLC0415
+    from etl_assets.cli.asked import ExportOptions  # noqa: PLC0415
+    from etl_assets.cli.export import run_export  # noqa: PLC0415
 
     names, options["partitions"] = _names_and_keys(tables, options["partitions"])
-    return run_export(config, ExportOptions(tables=names, **options))
+    return run_export(ExportOptions(tables=names, **options))
 
 
 @cli.command()

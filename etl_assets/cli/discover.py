@@ -1,45 +1,77 @@
 """`etl-assets discover`: `match:` patterns to etl_assets.lock."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.config import load_config
-from etl_assets.errors import ShardError
-from etl_assets.lock import LOCK_NAME, PatternKey, natural_order, read_lock, write_lock
+from etl_assets.config import ExportConfig, load_config
+from etl_assets.errors import ConfigError, ShardError
+from etl_assets.lock import LOCK_NAME, Names, PatternKey, natural_order, read_lock, write_lock
 from etl_assets.source.catalog import TableName, matching_tables
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
+from etl_assets.yaml_lines import Location
 
 
 def run_discover(config_path: Path | None) -> int:
-    """Resolve every `match:`, write the lock and say what changed."""
+    """Resolve every `match:`, write the lock and say what changed.
+
+    Gives 1 where a pattern finds nothing: what the others found is written, and nothing can be
+    exported until it is mended.
+
+    Raises:
+        ShardError: a host cannot be asked; the lock stays as it is.
+    """
     config = load_config(config_path)
-    engines = Engines(config.hosts, config.home)
-    before = read_lock(config.home).resolved
-    found: dict[PatternKey, list[TableName]] = {}
-    try:
-        for table, settings in config.tables.items():
-            for pattern in settings.shards:
-                if pattern.match is not None:
-                    key = (table, pattern.host, pattern.match)
-                    found[key] = _tables(engines, key)
-    finally:
-        engines.dispose()
-    if not found:
-        print("no `match:` in the configuration: nothing to discover")
-        return 0
-    for (table, host, match), names in found.items():
-        for line in _changes(before.get((table, host, match), []), names):
+    patterns = _patterns(config)
+    before = _before(config.home)
+    found = _found(config, patterns)
+    for key, names in found.items():
+        table, host, match = key
+        for line in _changes((before or {}).get(key, []), names):
             print(f"{table} {host}: {line}")
         print(f"{table} {host}: {len(names)} tables match {match}")
-    if found != before:
-        write_lock(config.home, found)
-        print(f"wrote {config.home / LOCK_NAME}; commit it")
-    else:
-        print(f"{config.home / LOCK_NAME} is up to date")
-    return 0
+    for table, host, match in sorted((before or {}).keys() - found.keys()):
+        print(f"{table} {host}: dropped {match}, which the configuration has no more")
+    _write(config.home / LOCK_NAME, before, found)
+    empty = [key for key, names in found.items() if not names]
+    for key in empty:
+        problem = f"wanted shard tables that match {key[2]!r}, found none; mend the pattern, or"
+        print(config.error(patterns[key], f"{problem} let the account see them"), file=sys.stderr)
+    return 1 if empty else 0
+
+
+def _patterns(config: ExportConfig) -> dict[PatternKey, Location]:
+    """Every `match:` and where it stands."""
+    return {
+        (table, pattern.host, pattern.match): ("tables", table, "shards", index, "match")
+        for table, settings in config.tables.items()
+        for index, pattern in enumerate(settings.shards)
+        if pattern.match is not None
+    }
+
+
+def _before(folder: Path) -> Mapping[PatternKey, Names] | None:
+    """What the lock says; None where it says nothing that can be read."""
+    try:
+        return read_lock(folder).resolved
+    except ConfigError as error:
+        print(
+            f"{error.problem}: wanted {error.wanted}, found {error.found}; "
+            "every pattern is resolved anew",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _found(config: ExportConfig, keys: Iterable[PatternKey]) -> dict[PatternKey, list[TableName]]:
+    engines = Engines(config.hosts, config.home)
+    try:
+        return {key: _tables(engines, key) for key in keys}
+    finally:
+        engines.dispose()
 
 
 def _tables(engines: Engines, key: PatternKey) -> list[TableName]:
@@ -57,3 +89,19 @@ def _changes(before: Iterable[TableName], now: Iterable[TableName]) -> list[str]
         f"{'+' if name in new else '-'} {'.'.join(name)}"
         for name in sorted(old ^ new, key=natural_order)
     ]
+
+
+def _write(
+    path: Path, before: Mapping[PatternKey, Names] | None, found: Mapping[PatternKey, Names]
+) -> None:
+    if found and found != before:
+        write_lock(path.parent, found)
+        print(f"wrote {path}; commit it")
+    elif found:
+        print(f"{path} is up to date")
+    elif path.exists():
+        # A lock of nothing would only be one more file to keep.
+        path.unlink()
+        print(f"no `match:` in the configuration: removed {path}; commit that")
+    else:
+        print("no `match:` in the configuration: nothing to discover")

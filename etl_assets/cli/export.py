@@ -4,155 +4,76 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
 from rich.filesize import decimal
 
+from etl_assets.cli.again import command
+from etl_assets.cli.asked import Export, ExportOptions, asked_exports
 from etl_assets.cli.display import open_display
 from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home
-from etl_assets.cli.program import program
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
-from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.defs.liveness import sweep_dead_runs
-from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
 from etl_assets.defs.shard_assets import lanes_of
-from etl_assets.errors import UsageError
+from etl_assets.errors import StoreError
 from etl_assets.shard_export import query_record, window_record
 from etl_assets.store.complete import is_complete, is_proven, reset_window
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import folder_parts
-from etl_assets.topology import LogicalTable, Shard
-from etl_assets.windows import Window
+from etl_assets.topology import Shard
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What was asked for on the command line."""
-
-    tables: tuple[str, ...] = ()
-    partitions: tuple[str, ...] = ()
-    first: str | None = None
-    last: str | None = None
-    processes: int | None = None
-    limit: int | None = None
-    resume: bool = False
-
-
-@dataclass(frozen=True)
-class Export:
-    """One window of one logical table."""
-
-    table: LogicalTable
-    window: Window
-
-    @property
-    def title(self) -> str:
-        """How messages call it."""
-        return f"{self.table.name} {self.window.key}"
-
-
-def run_export(config_path: Path | None, options: ExportOptions) -> int:
+def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> int:
     """Export; gives 0, 1 where something failed, 130 after Ctrl-C, 143 after SIGTERM.
+
+    Arguments:
+        options: what was asked for.
+        interrupts: those of a command that exports more than once; a new one otherwise.
 
     Raises:
         UsageError: the configuration, a table, a key or an option; nothing was created.
     """
-    config = load_config(config_path)
-    exports = list(_exports(config, options))
+    config = load_config(options.config)
+    exports = asked_exports(config, options)
     # From here on an interrupt is undone, not just obeyed.
-    interrupts = Interrupts()
+    interrupts = interrupts or Interrupts()
     home_was_set = bool(os.environ.get(HOME_VARIABLE))
     home = prepare_home(config)
     # A name such as `:x:` is no picture.
     console = Console(emoji=False)
-    failed = False
+    left = list(exports)
+    interrupted = False
     with open_instance(home) as instance:
         sweep_dead_runs(instance)
-        for export in exports:
-            succeeded = _export(config, instance, export, options, interrupts, console)
-            failed = failed or not succeeded
-            if interrupts.received is not None:
-                _say_how_to_resume(exports, options)
-                return interrupts.exit_code
-    if not home_was_set:
-        setting = f"export {HOME_VARIABLE}={shlex.quote(str(home))}"
-        _say(console, f"To see the runs with Dagster's own tools: {setting}")
-    return 1 if failed else 0
-
-
-def _exports(config: ExportConfig, options: ExportOptions) -> Iterator[Export]:
-    if options.resume and options.limit is not None:
-        raise UsageError("--resume", wanted="a full export", found="--limit beside it")
-    if options.processes is not None and config.execution.executor == "in_process":
-        raise UsageError(
-            "--processes", wanted="execution.executor: multiprocess", found="in_process"
-        )
-    tables = chosen_tables(load_tables(config), options.tables)
-    found = False
-    for key in dict.fromkeys(options.partitions):
-        found = True
-        yield from _having(tables, key, named=bool(options.tables))
-    if options.first is not None or options.last is not None:
-        found = True
-        yield from _range(tables, options)
-    if not found:
-        raise UsageError("--partition", wanted="a key, or --from and --to", found="none")
-
-
-def _having(tables: Sequence[LogicalTable], key: str, *, named: bool) -> Iterator[Export]:
-    """The tables that have a window of this key; those that were `named` have to."""
-    now = datetime.now(UTC)
-    refusal: UsageError | None = None
-    found = False
-    for table in tables:
         try:
-            window = window_of(table, key)
-        except UsageError as error:
-            if named:
-                raise
-            refusal = refusal or error
-            continue
-        try:
-            refuse_old_snapshot(table, window, now)
-        except UsageError as error:
-            if named:
-                raise
-            print(f"left out: {error}", file=sys.stderr)
-            refusal = error
-            continue
-        found = True
-        yield Export(table, window)
-    if refusal is not None and not found:
-        raise refusal
-
-
-def _range(tables: Sequence[LogicalTable], options: ExportOptions) -> Iterator[Export]:
-    if options.first is None or options.last is None:
-        raise UsageError("--from and --to", wanted="both", found="one of them")
-    for table in tables:
-        if table.settings.is_snapshot:
-            raise UsageError(
-                f"{table.name}: --from and --to",
-                wanted="a table with `partition.column`",
-                found="a snapshot table, which has no past",
-                next_step="name the tables to export",
-            )
-        first, last = window_of(table, options.first), window_of(table, options.last)
-        if first.start.timestamp() > last.start.timestamp():
-            raise UsageError(
-                "--from and --to", wanted="--from before --to", found=f"{first.key}, {last.key}"
-            )
-        span = dg.TimeWindow(first.start, last.end)
-        for key in partitions_of(table).get_partition_keys_in_time_window(span):
-            yield Export(table, window_of(table, key))
+            for export in exports:
+                if interrupts.received is not None:
+                    break
+                try:
+                    done = _export(config, instance, export, options, interrupts, console)
+                except StoreError as error:
+                    # The folder of one window; those of others may be elsewhere.
+                    print(f"failed: {export.title}: {error}", file=sys.stderr)
+                    continue
+                if done:
+                    left.remove(export)
+            # What comes from here on changes nothing in the outcome.
+            interrupted = interrupts.received is not None
+        finally:
+            # However the export ends: its runs are recorded there.
+            if not home_was_set:
+                setting = f"export {HOME_VARIABLE}={shlex.quote(str(home))}"
+                _say(console, f"To see the runs with Dagster's own tools: {setting}")
+    if interrupted:
+        _say_how_to_go_on(left, options)
+        return interrupts.exit_code
+    return 1 if left else 0
 
 
 def _export(
@@ -245,25 +166,12 @@ def _report_failure(
         print(f"{export.title}: {reason}; its log is {log}", file=sys.stderr)
     # What is proven and yet refused would be refused again.
     resume = bool(progress.failed) or not progress.refusal
-    print(f"again: {_command([export], options, resume=resume)}", file=sys.stderr)
+    print(f"again: {command([export], options, resume=resume)}", file=sys.stderr)
 
 
-def _say_how_to_resume(exports: Sequence[Export], options: ExportOptions) -> None:
-    print(
-        "etl-assets: interrupted; the shards that are done stay. "
-        f"Go on with: {_command(exports, options)}",
-        file=sys.stderr,
-    )
-
-
-def _command(exports: Sequence[Export], options: ExportOptions, *, resume: bool = True) -> str:
-    tables = dict.fromkeys(export.table.name for export in exports)
-    keys = dict.fromkeys(export.window.key for export in exports)
-    mode = ["--resume"] if resume else []
-    if options.limit is not None:
-        mode = ["--limit", str(options.limit)]
-    chosen = [word for key in keys for word in ("--partition", key)]
-    return shlex.join([program(), "export", *tables, *chosen, *mode])
+def _say_how_to_go_on(left: Sequence[Export], options: ExportOptions) -> None:
+    rest = f"Go on with: {command(left, options)}" if left else "All that was asked for is done."
+    print(f"etl-assets: interrupted; the shards that are done stay. {rest}", file=sys.stderr)
 
 
 def _say(console: Console, text: str) -> None:

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
 from etl_assets.cli.selection import chosen_tables, load_tables
-from etl_assets.config import ExportConfig, load_config
-from etl_assets.defs.partitions import first_window, partitions_of
+from etl_assets.config import ExportConfig, TableConfig, load_config
+from etl_assets.defs.partitions import first_window, partitions_of, window_of
 from etl_assets.defs.schedules import cron_of
 from etl_assets.drift import Finding, compare, rows_outside
 from etl_assets.source.engines import Engines
@@ -63,21 +64,46 @@ def _as_table(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator[str]:
     settings, partition = table.settings, table.settings.partition
-    keys = partitions_of(table).get_partition_keys()
     hosts = list(dict.fromkeys(shard.host for shard in table.shards))
     rows = "a snapshot of all rows" if settings.is_snapshot else f"rows by {partition.column}"
     yield f"{table.name}: {len(table.shards)} shards on {', '.join(hosts)}"
     yield f"  every {partition.every} in {partition.timezone}: {rows}"
-    span = f"{keys[0]} to {keys[-1]} ({len(keys)})" if keys else "none has ended yet"
-    yield f"  windows: {span}"
+    yield f"  windows: {_windows(table)}"
     cron = cron_of(config, table)
     yield f"  schedule: {cron} in {partition.timezone}"
     yield f"  files: {config.directory}/{table.name}"
+    if _has_one_column(settings) and not settings.csv.null:
+        yield (
+            "  csv: with one column a NULL is an empty line, which some readers drop; "
+            r"choose a token, such as csv: {null: '\N'}"
+        )
     for host in hosts:
         shards = [shard for shard in table.shards if shard.host == host]
         connections = config.hosts[host].max_connections
         yield f"  {host}: {len(shards)} shards, at most {connections} connections"
         yield from _listed(shards, whole=whole)
+
+
+def _windows(table: LogicalTable) -> str:
+    """Those that may be exported; of a snapshot table there are two at most."""
+    keys = partitions_of(table).get_partition_keys()
+    if table.settings.is_snapshot:
+        return ", ".join(_snapshots(table, keys)) or "none has begun yet"
+    return f"{keys[0]} to {keys[-1]} ({len(keys)})" if keys else "none has ended yet"
+
+
+def _snapshots(table: LogicalTable, keys: Sequence[str]) -> Iterator[str]:
+    now = datetime.now(UTC).timestamp()
+    for key in keys[-2:]:
+        window = window_of(table, key)
+        if window.start.timestamp() <= now:
+            yield f"{key} ({'complete' if window.end.timestamp() <= now else 'running'})"
+
+
+def _has_one_column(settings: TableConfig) -> bool:
+    """Whether the configuration alone says so; names compare without case, as servers do."""
+    chosen = settings.columns.include if settings.columns is not None else None
+    return chosen is not None and len({name.casefold() for name in chosen}) == 1
 
 
 def _listed(shards: Sequence[Shard], *, whole: bool) -> Iterator[str]:

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
+from etl_assets.errors import UsageError
 from etl_assets.store.files import open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.verify import verify_window
@@ -13,14 +15,19 @@ from etl_assets.topology import LogicalTable, load_topology
 
 
 def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[str]) -> int:
-    """Verify windows; gives 1 where there are findings, each on stderr."""
+    """Verify windows; gives 1 where there are findings, each on stderr.
+
+    Raises:
+        UsageError: a key that no table has, or that one of those that were named lacks.
+    """
     config = load_config(config_path, connects=False)
     tables = chosen_tables(load_topology(config), names)
+    having = {key: _having(tables, key, named=bool(names)) for key in keys}
     found = 0
-    for key in keys:
+    for key, chosen in having.items():
         windows = [
             (table, open_folder(config.directory, *folder_parts(table.name, key)))
-            for table in tables
+            for table in chosen
         ]
         there = [(table, folder) for table, folder in windows if names or folder.names()]
         if not there:
@@ -37,6 +44,24 @@ def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[st
     if found:
         print(f"{found} findings", file=sys.stderr)
     return 1 if found else 0
+
+
+def _having(tables: Sequence[LogicalTable], key: str, *, named: bool) -> list[LogicalTable]:
+    """The tables whose cadence can have a key."""
+    having: list[LogicalTable] = []
+    refusal: UsageError | None = None
+    for table in tables:
+        try:
+            refuse_impossible_key(table, key)
+        except UsageError as error:
+            if named:
+                raise
+            refusal = refusal or error
+        else:
+            having.append(table)
+    if refusal is not None and not having:
+        raise refusal
+    return having
 
 
 def _proven(table: LogicalTable, key: str, manifest: TableManifest) -> str:

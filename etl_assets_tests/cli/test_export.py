@@ -183,6 +183,22 @@ def test_verify_of_a_window_that_was_never_exported_is_a_finding(shop: Shop) -> 
     assert "2026-11-09: nothing was exported" in done.err
 
 
+def test_verify_without_a_table_leaves_out_those_that_cannot_have_the_key(
+    copy: Shop,
+) -> None:
+    hour = f"{DAY}-02:00"
+    assert etl_assets(copy.folder, "export", "--partition", hour).code == 0
+    done = etl_assets(copy.folder, "verify", "--partition", hour, DAY)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split(":")[0] for line in done.out.splitlines()] == [
+        f"events {DAY}-02",
+        f"orders {DAY}",
+    ]
+    named = etl_assets(copy.folder, "verify", "orders", "events", "--partition", hour)
+    assert named.code == 2
+    assert named.problems[0].startswith(f"etl-assets: orders: partition '{hour}': wanted a day ")
+
+
 # A window that fails, and --resume
 
 

@@ -103,6 +103,43 @@ def test_a_signal_ends_all_windows_amid_the_rows_of_a_shard(
     assert shop.names(DAYS[2]) == []
 
 
+def test_what_is_printed_after_a_signal_goes_on_with_what_is_left(tmp_path: Path) -> None:
+    shop = endless_shop(tmp_path / "a shop")
+    quick = "  archive:\n    shards: [{host: demo, tables: shop_00.orders_00}]\n"
+    text = (shop.folder / "etl_assets.yaml").read_text("utf-8")
+    settings = "    partition: {every: day, start: 2026-11-01, column: created_at}\n"
+    shop.configure(text.replace("tables:\n", f"tables:\n{quick}{settings}", 1))
+    roundabout = f"../{shop.folder.name}/etl_assets.yaml"
+    given = ("--config", roundabout, "--processes", "3")
+    with running(shop, "export", "--partition", DAY, *given) as command:
+        command.wait_for(lambda: command.is_extracting(ENDLESS))
+        command.process.send_signal(signal.SIGINT)
+        done = command.end(SECONDS)
+    assert done.code == 130
+    (problem,) = done.problems
+    assert shop.names(DAY) != []
+    assert problem.endswith(
+        f"Go on with: etl-assets export orders --partition {DAY} "
+        f"--config '{shop.folder / 'etl_assets.yaml'}' --processes 3 --resume"
+    )
+    # However it ends, its runs can be seen.
+    assert "export DAGSTER_HOME=" in done.out.splitlines()[-1]
+
+
+def test_a_signal_between_the_exports_of_the_demo_ends_it(tmp_path: Path) -> None:
+    with running(Shop(tmp_path), "demo") as command:
+        assert command.process.stdout is not None
+        # The last thing that its first export says.
+        while "DAGSTER_HOME" not in command.process.stdout.readline():
+            assert command.process.poll() is None
+        command.process.send_signal(signal.SIGINT)
+        done = command.end(SECONDS)
+    assert done.code == 130
+    assert "Open the UI" not in done.out
+    assert done.problems[-1].startswith("etl-assets: interrupted")
+    assert list((tmp_path / "exports" / "users").rglob("_manifest.json")) == []
+
+
 def test_a_signal_ends_the_export_while_a_server_counts(tmp_path: Path) -> None:
     shop = endless_shop(tmp_path, verify="count")
     with running(shop, *EXPORT) as command:

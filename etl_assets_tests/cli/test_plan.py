@@ -1,14 +1,17 @@
-"""`etl-assets plan` and `discover`: what would be exported, and what the servers have."""
+"""`etl-assets plan`: what would be exported, and what the servers have."""
 
-import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from etl_assets_tests.cli.checked import findings
 from etl_assets_tests.cli.cluster import Cluster, orders_on
 from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, Shop, small_shop
+from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
+from etl_assets_tests.cli.wrong_configurations import changed, partition
+from etl_assets_tests.cli.wrong_configurations import table as with_setting
 from etl_assets_tests.servers import Server
 
 STRAY = "rows in no window: created_at is NULL, zero or before 2026-11-01"
@@ -46,6 +49,53 @@ def test_plan_shows_tables_hosts_shards_and_windows_and_creates_nothing(tmp_path
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("more", "recommended"),
+    [
+        ("columns: {include: [note]}", True),
+        ("columns: {include: [note]}\n    csv: {quoting: all}", True),
+        ("columns: {include: [note]}\n    csv: {null: '\\\\N'}", False),
+        ("columns: {include: [id, note]}", False),
+        ("columns: {exclude: [note]}", False),
+    ],
+)
+def test_plan_recommends_a_null_token_for_files_of_one_column(
+    tmp_path: Path, more: str, recommended: bool
+) -> None:
+    shop = Shop(tmp_path)
+    shop.configure(with_setting(more))
+    done = etl_assets(tmp_path, "plan")
+    assert (done.code, done.err) == (0, "")
+    advice = [line.strip() for line in done.out.splitlines() if "a NULL is an empty line" in line]
+    assert len(advice) == recommended
+    if recommended:
+        # What it says can be written as it stands.
+        shop.configure(
+            with_setting(f"columns: {{include: [note]}}\n    {advice[0].split('such as ')[1]}")
+        )
+        assert shop.config.tables["orders"].csv.null == r"\N"
+
+
+def test_plan_shows_which_windows_of_a_snapshot_table_may_be_exported(tmp_path: Path) -> None:
+    Shop(tmp_path).configure(changed(", column: created_at", ""))
+    done = etl_assets(tmp_path, "plan")
+    (line,) = [line for line in done.out.splitlines() if "windows: " in line]
+    today = datetime.now(UTC).date()
+    assert line == f"  windows: {today - timedelta(days=1)} (complete), {today} (running)"
+
+
+@pytest.mark.parametrize(("every", "days"), [("day", 0), ("month", 0), ("day", 3)])
+def test_plan_shows_no_window_of_a_snapshot_table_that_has_not_begun(
+    tmp_path: Path, every: str, days: int
+) -> None:
+    start = datetime.now(UTC).date() + timedelta(days=days)
+    Shop(tmp_path).configure(partition(f"{{every: {every}, start: {start}}}"))
+    done = etl_assets(tmp_path, "plan")
+    (line,) = [line for line in done.out.splitlines() if "windows: " in line]
+    begun = days == 0 and (every == "day" or start.day == 1)
+    assert line == "  windows: " + (f"{start} (running)" if begun else "none has begun yet")
+
+
 def test_plan_needs_no_database(tmp_path: Path) -> None:
     Shop(tmp_path).configure(CONFIG.replace(":///{database}", ":////nowhere/{database}"))
     assert etl_assets(tmp_path, "plan", "orders").code == 0
@@ -64,6 +114,28 @@ def test_the_configuration_may_be_named_by_the_environment(tmp_path: Path) -> No
     assert f"files: {shop.folder / 'exports' / 'orders'}" in done.out
 
 
+def test_a_path_to_the_configuration_is_shown_without_detours(tmp_path: Path) -> None:
+    small_shop(tmp_path / "shop")
+    shown = f"files: {tmp_path / 'shop' / 'exports' / 'orders'}"
+    done = etl_assets(tmp_path / "shop", "plan", "--config", "../shop/./etl_assets.yaml")
+    assert (done.code, shown in done.out) == (0, True)
+    missing = etl_assets(tmp_path / "shop", "plan", "--config", "../etl_assets.yaml")
+    assert missing.problems[0].startswith(f"etl-assets: {tmp_path / 'etl_assets.yaml'}: ")
+
+
+def test_a_path_behind_a_link_is_read_where_the_link_leads(tmp_path: Path) -> None:
+    small_shop(tmp_path / "shop")
+    (tmp_path / "shop" / "deep").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "shop" / "deep")
+    # It looks like elsewhere/etl_assets.yaml.
+    config = ("--config", "elsewhere/link/../etl_assets.yaml")
+    assert etl_assets(tmp_path, "plan", "--check", *config).code == 0
+    (tmp_path / "link").symlink_to(tmp_path / "shop")
+    linked = etl_assets(tmp_path, "plan", "--config", "./link/etl_assets.yaml")
+    assert f"files: {tmp_path / 'link' / 'exports'}" in linked.out
+
+
 @pytest.mark.parametrize(
     ("setting", "code"), [("SHOP_A_PASSWORD=x", 0), ("SHOP_A_PASSWORD=", 0), ("OTHER=x", 2)]
 )
@@ -75,16 +147,6 @@ def test_a_dotenv_of_the_working_directory_is_read(tmp_path: Path, setting: str,
 
 
 # plan --check
-
-
-def findings(shop: Shop, *tables: str) -> list[str]:
-    """What `plan --check` finds; nothing where it exits with 0."""
-    done = etl_assets(shop.folder, "plan", *tables, "--check")
-    assert done.code == (1 if done.problems else 0)
-    assert "Traceback" not in done.err
-    total = f"{len(done.problems)} findings" if done.problems else "configuration and servers agree"
-    assert done.out.splitlines()[-1].endswith(total)
-    return [re.sub("  +", ": ", line) for line in done.problems]
 
 
 def test_check_finds_nothing_where_configuration_and_files_agree(tmp_path: Path) -> None:
@@ -139,91 +201,3 @@ def test_check_names_a_host_that_cannot_be_reached(cluster: Cluster, tmp_path: P
     shop.configure(text)
     (finding,) = findings(shop)
     assert finding.startswith("orders: db: error 2003: ")
-
-
-# discover
-
-
-def test_discover_resolves_patterns_that_export_then_uses(cluster: Cluster, tmp_path: Path) -> None:
-    match = rf"^{cluster.prefix}_0[01]\.orders_\d+$"
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    lock = tmp_path / "etl_assets.lock"
-    first = etl_assets(tmp_path, "discover")
-    assert (first.code, first.err) == (0, "")
-    wanted = cluster.shards[:8]
-    assert [line for line in first.out.splitlines() if " + " in line] == [
-        f"orders db: + {database}.{table}" for database, table in wanted
-    ]
-    assert first.out.splitlines()[-1] == f"wrote {lock}; commit it"
-    written = lock.read_bytes()
-
-    again = etl_assets(tmp_path, "discover")
-    assert again.code == 0
-    assert " + " not in again.out
-    assert again.out.splitlines()[-1] == f"{lock} is up to date"
-    assert lock.read_bytes() == written
-
-    done = etl_assets(tmp_path, "export", "--partition", DAY)
-    assert (done.code, done.err) == (0, "")
-    stems = [f"db.{database}.{table}.csv" for database, table in wanted]
-    assert [shard["file"] for shard in shop.manifest()["shards"]] == stems
-
-
-def test_discover_says_what_changed_and_check_what_it_would_find(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    match = rf"^{cluster.prefix}_00\."
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    assert etl_assets(tmp_path, "discover").code == 0
-    database, table = cluster.shards[0]
-    change = f"RENAME TABLE `{database}`.{table} TO `{database}`.archive"
-    undo = f"RENAME TABLE `{database}`.archive TO `{database}`.{table}"
-    cluster.server.execute(change)
-    try:
-        found = findings(shop)
-        done = etl_assets(tmp_path, "discover")
-        after = findings(shop)
-    finally:
-        cluster.server.execute(undo)
-    assert found == [
-        f"orders: db.{database}.{table}: missing on the server",
-        f"orders: db.{database}.archive: on the server, but nobody exports it",
-    ]
-    assert done.out.splitlines()[:3] == [
-        f"orders db: + {database}.archive",
-        f"orders db: - {database}.{table}",
-        f"orders db: 4 tables match {match}",
-    ]
-    assert after == []
-
-
-def test_discover_where_nothing_matches_leaves_a_configuration_that_is_refused(
-    tmp_path: Path,
-) -> None:
-    shop = small_shop(tmp_path)
-    match = "[{host: demo, match: '^nothing[.]'}]"
-    shop.configure(CONFIG.replace('[{host: demo, tables: "shop_{00..01}.orders_{00..01}"}]', match))
-    done = etl_assets(tmp_path, "discover")
-    assert done.code == 0
-    assert "0 tables match" in done.out
-    refused = etl_assets(tmp_path, "export", "orders", "--partition", DAY)
-    assert refused.code == 2
-    (problem,) = refused.problems
-    assert problem.startswith("etl-assets: etl_assets.yaml:5: ")
-    assert "found none in etl_assets.lock" in problem
-
-
-def test_discover_of_a_host_that_cannot_be_reached_keeps_the_lock(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    match = rf"^{cluster.prefix}_00\."
-    shop = cluster.shop(tmp_path, shards=f"{{host: db, match: '{match}'}}")
-    assert etl_assets(tmp_path, "discover").code == 0
-    before = (tmp_path / "etl_assets.lock").read_bytes()
-    text = (tmp_path / "etl_assets.yaml").read_text("utf-8")
-    shop.configure(text.replace(f":{cluster.server.port}", ":1"))
-    done = etl_assets(tmp_path, "discover")
-    assert done.code == 1
-    (problem,) = done.problems
-    assert problem.startswith("etl-assets: db: error 2003: ")
-    assert (tmp_path / "etl_assets.lock").read_bytes() == before

@@ -35,6 +35,9 @@ ARGUMENTS = {
     "another configuration that is not there": ((*EXPORT, "--config", "no.yaml"), "no.yaml"),
     "verify without a key": (("verify", "orders"), "--partition"),
     "verify an unknown table": (("verify", "oders", "--partition", DAY), "'oders'"),
+    "verify a key of another cadence": (("verify", "--partition", "2026-11-02-13:00"), "a day"),
+    "verify a key of a trial": (("verify", "orders", "--partition", f"{DAY}.sample"), "a day"),
+    "verify a key before the start": (("verify", "--partition", "2026-10-31"), "from 2026-11-01"),
     "plan an unknown table": (("plan", "oders"), "'oders'"),
     "discover with a table": (("discover", "orders"), "orders"),
 }

@@ -44,3 +44,14 @@ def test_a_shard_s_name_is_printed_as_it_is(tmp_path: Path) -> None:
     done = etl_assets(tmp_path, *EXPORT)
     assert (done.code, done.err) == (0, "")
     assert "demo.shop_00.orders:x:: " in done.out
+
+
+def test_where_its_runs_can_be_seen_is_printed_though_an_export_cannot_go_on(
+    tmp_path: Path,
+) -> None:
+    small_shop(tmp_path)
+    (tmp_path / "exports").write_text("no folder")
+    done = etl_assets(tmp_path, *EXPORT)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert done.out.splitlines()[-1].endswith(f"DAGSTER_HOME={tmp_path / '.dagster_home'}")
