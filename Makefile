@@ -22,7 +22,7 @@ $(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench ui clean server
+.PHONY: help demo test check soak bench ui clean server
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -38,6 +38,9 @@ check: $(TEST) ## check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+soak: server $(TEST) ## break exports in two hundred ways and see that nothing is lost; half an hour
+	@$(PYTHON) -m etl_assets_tests.faults.soak
 
 bench: server $(BENCH) ## compare with other ways to export, side by side, into docs/benchmarks.md
 	@$(PYTHON) -m benchmarks --write docs/benchmarks.md

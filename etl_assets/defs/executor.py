@@ -8,7 +8,7 @@ import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.liveness import record_owner
+from etl_assets.defs.liveness import ending_with_dagster_dev, record_owner
 from etl_assets.defs.shard_assets import HOST_TAG
 
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
@@ -70,7 +70,8 @@ class OwnedExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
         """Execute the plan."""
         record_owner(plan_context.instance, plan_context.dagster_run)
-        yield from self._inner.execute(plan_context, execution_plan)
+        with ending_with_dagster_dev():
+            yield from self._inner.execute(plan_context, execution_plan)
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:

@@ -22,6 +22,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
 OWNER_TAG = "etl_assets/process"
 """The process that ends with the run: a command line, or the run's own where there is none."""
 
+_POLL_SECONDS = 0.5
 ORPHAN_SECONDS = 3.0
 """How long a step whose run is gone may take to let go of its server and its files."""
 
@@ -81,12 +82,58 @@ def ending_with_the_run() -> Iterator[None]:
 
 
 def _watch(sentinel: int, done: int) -> None:
-    if done in wait([sentinel, done]):
+    if done not in wait([sentinel, done]):
+        _end_this_process(done)
+
+
+@contextmanager
+def ending_with_dagster_dev() -> Iterator[None]:
+    """Interrupt this run's process when the `dagster dev` that it was launched by is gone.
+
+    Dagster leaves its code servers, and with them the runs that they have launched, to their own
+    devices. Nothing happens to a run that anything else has launched.
+    """
+    server = _dagster_dev(os.getppid())
+    if server is None:
+        yield
         return
+    done_read, done_write = os.pipe()
+    watch = threading.Thread(target=_watch_identity, args=(server, done_read), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        os.close(done_write)
+        watch.join()
+        os.close(done_read)
+
+
+def _watch_identity(identity: str, done: int) -> None:
+    while not wait([done], _POLL_SECONDS):
+        if is_gone(identity):
+            _end_this_process(done)
+            return
+
+
+def _end_this_process(done: int) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     if not wait([done], ORPHAN_SECONDS):
         # In a call that hears no signal, such as SQLite's count.
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dagster_dev(pid: int) -> str | None:
+    """The identity of the `dagster dev` among a process and those above it."""
+    while pid > 1:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            return None
+        if "dev" in words and any(Path(word).name == "dagster" for word in words):
+            return process_identity(pid)
+        pid = parent
+    return None
 
 
 def process_identity(pid: int) -> str:
@@ -112,7 +159,9 @@ def _start_time(pid: int) -> str:
     path = Path(f"/proc/{pid}/stat")
     try:
         # The command's name, in parentheses, may hold spaces.
-        return path.read_text().rpartition(")")[2].split()[19]
+        state, *facts = path.read_text().rpartition(")")[2].split()
+        # One that has ended may wait for a parent that never asks.
+        return "gone" if state == "Z" else facts[18]
     except OSError:
         if path.parent.parent.joinpath("self").exists():
             return "gone"

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etl_assets_tests.cli.command import SCRIPT, environment
@@ -26,6 +26,7 @@ class Ui:
     """A running webserver with its daemon."""
 
     port: int
+    pid: int = 0
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a GraphQL query or mutation."""
@@ -88,6 +89,7 @@ def running_ui(shop: Shop) -> Iterator[Ui]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    ui = replace(ui, pid=process.pid)
     try:
         wait(lambda: _is_ready(ui, process), _START_SECONDS)
         yield ui

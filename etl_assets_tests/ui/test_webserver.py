@@ -211,8 +211,7 @@ def test_terminate_ends_a_running_command_line_and_all_its_processes(ui: Ui, sho
         command.wait_for(lambda: command.is_extracting("demo.shop_02.orders_01"))
         with instance_of(shop.folder / ".dagster_home") as instance:
             run_id = instance.get_runs(limit=1)[0].run_id
-        # Dagster's launcher says that it did not start this run, but it asks it to stop.
-        ui.ask(TERMINATE, id=run_id)
+        assert ui.ask(TERMINATE, id=run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"
         done = command.end(20)
         assert done.code == 1
         assert "Traceback" not in done.err
