@@ -14,7 +14,7 @@ from etl_assets.errors import CsvError, UsageError
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.files import Folder, LocalFolder
 from etl_assets.store.frames import Decimals, Values, common_dtype, series, values_of
-from etl_assets.store.manifest import TABLE_MANIFEST, ShardManifest, merged_names
+from etl_assets.store.manifest import TABLE_MANIFEST, ShardManifest, TableManifest
 from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
 from etl_assets.store.remote import open_url
 
@@ -161,7 +161,8 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
         return [ShardFile(folder, manifest) for manifest in proven_window(folder).shards]
     ending = next((end for end in _CSV_ENDINGS[::-1] if name.endswith(end)), None)
     proof = name if ending is None else name.removesuffix(ending) + ".json"
-    if name in merged_names(name.split(".")[0]):
+    table = TableManifest.read(folder, TABLE_MANIFEST)
+    if table is not None and table.merged is not None and name == table.merged.file:
         raise UsageError(
             f"{folder.location(name)}: the file of all shards",
             wanted="the window's folder, or the file of one shard",
