@@ -42,12 +42,12 @@ def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
         PydanticCustomError: `config_error` makes a ConfigError of it.
     """
     names = list(known)
-    for key in value if isinstance(value, dict) else ():
+    for key, found in value.items() if isinstance(value, dict) else ():
         if key not in names:
             raise PydanticCustomError(
                 _UNKNOWN_KEY,
                 "wanted one of {known}, found {key}",
-                {"key": str(key), "known": ", ".join(names)},
+                {"key": str(key), "known": ", ".join(names), "value": found},
             )
 
 
@@ -76,7 +76,9 @@ def located(path: Path, lines: Lines, location: Location, problem: str) -> Confi
 def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
     match error["type"]:
         case type_ if type_ == _UNKNOWN_KEY:
-            return error["msg"]
+            # A key that is new to us may be a password's, wherever it stands.
+            where = ("hosts",) if "pass" in context["key"].lower() else error["loc"]
+            return f"{error['msg']}: {_shown(where, context['value'])}"
         case "missing":
             return "wanted this key, found none"
         case "value_error":

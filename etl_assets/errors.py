@@ -45,7 +45,9 @@ class EtlAssetsError(Exception):
             if text
         ]
         text = self.problem + (": " + ", ".join(facts) if facts else "")
-        return " ".join(f"{text}; {self.next_step}".split() if self.next_step else text.split())
+        text = f"{text}; {self.next_step}" if self.next_step else text
+        # One line, whatever a server says; the spaces of a value stay as they are.
+        return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 class UsageError(EtlAssetsError):

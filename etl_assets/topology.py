@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import bracex
 
@@ -17,7 +16,7 @@ from etl_assets.config import ExportConfig, ShardPattern, TableConfig
 from etl_assets.lock import Lock, read_lock
 
 MAX_PATTERN_TABLES = 1_000_000
-MAX_STEM_BYTES = 200
+MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,12 +62,17 @@ def safe_name(name: str) -> str:
 
 
 def shorten(stem: str) -> str:
-    """A stem of at most 200 bytes: a longer one is cut and ends in `~` and its hash."""
+    """A stem whose file names have at most 200 bytes.
+
+    Where `<stem>.csv` has more, the stem is cut and ends in `~` and 16 digits of its hash, so that
+    no ending takes it beyond 200 bytes. It is the same for all endings.
+    """
     encoded = stem.encode()
-    if len(encoded) <= MAX_STEM_BYTES:
+    if len(encoded) + len(".csv") <= MAX_NAME_BYTES:
         return stem
     digest = hashlib.sha256(encoded).hexdigest()[:16]
-    kept = encoded[: MAX_STEM_BYTES - len(digest) - 1].decode(errors="ignore")
+    room = MAX_NAME_BYTES - len(".csv.zst") - len("~") - len(digest)
+    kept = encoded[:room].decode(errors="ignore")
     # A percent code is not cut in the middle.
     return re.sub(r"%.?$", "", kept) + "~" + digest
 
@@ -105,7 +109,7 @@ def _shards(config: ExportConfig, lock: Lock, table: str) -> Iterator[Shard]:
 
 def _names(pattern: ShardPattern, lock: Lock, table: str) -> list[tuple[str, str]]:
     if pattern.tables is not None:
-        return [split_name(name) for name in expand(pattern.tables)]
+        return list(map(split_name, _expanded(pattern.tables)))
     assert pattern.match is not None
     names = lock.tables(table, pattern.host, pattern.match)
     if names is None:
@@ -122,26 +126,36 @@ def _names(pattern: ShardPattern, lock: Lock, table: str) -> list[tuple[str, str
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """`database.table` at its first dot.
+    """`database.table` at its first dot; a backslash takes what follows it as it is.
 
     Raises:
         ValueError: where either part is missing.
     """
-    database, _, shard_table = name.partition(".")
-    if not database or not shard_table:
+    found = re.fullmatch(r"((?:\\.|[^.\\])+)\.(.+)", name, re.DOTALL)
+    if found is None:
         raise ValueError(f"wanted database.table, found {name!r}")
-    return database, shard_table
+    return _plain(found[1]), _plain(found[2])
+
+
+def _plain(text: str) -> str:
+    """A text without the backslashes that take what follows as it is."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def expand(pattern: str) -> list[str]:
     """All names of a brace pattern, in its order.
 
     `{00..31}`, `{a,b}` and their nesting as in a shell; ShardingSphere's `${0..3}` and `$->{0..3}`
-    mean the same; a backslash takes a brace (or the `$` before it) as it is.
+    mean the same; a backslash takes a brace (or the `$` before it, or a dot) as it is.
 
     Raises:
         ValueError: a brace that is left unexpanded, or more than a million names.
     """
+    return list(map(_plain, _expanded(pattern)))
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The names of a brace pattern, with the backslashes that it has."""
     if re.search(r"\$(?:->)?\{\s*\[", pattern):
         raise ValueError(
             f"wanted a list such as {{a,b}}, found ShardingSphere's list in {pattern!r}"
@@ -160,9 +174,17 @@ def expand(pattern: str) -> list[str]:
                 f"wanted ranges such as {{00..31}} or lists such as {{a,b}}, "
                 f"found a brace left unexpanded in {pattern!r}"
             )
-    return [re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL) for name in names]
+    return names
 
 
 def key_part(name: str) -> str:
-    """A name as a part of an asset key, where a slash would separate."""
-    return name.replace("/", quote("/", safe=""))
+    """A name as a part of an asset key, where a slash would separate: it becomes `%2F`.
+
+    A percent sign stays, unless what follows it could be taken for one of these codes.
+    """
+    return re.sub(r"%(?=2[5F])", "%25", name).replace("/", "%2F")
+
+
+def name_of_part(part: str) -> str:
+    """The name that `key_part` made a part of."""
+    return re.sub(r"%2([5F])", lambda code: "%" if code[1] == "5" else "/", part)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 Bound: TypeAlias = str | int
 """A literal that the server compares with the column."""
+_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Window:
             ValueError: the column's type does not tell a time, or an integer has no unit.
         """
         zone = ZoneInfo(column_timezone or self.timezone)
+        if unit is not None and column_type not in _INTEGERS:
+            raise ValueError(
+                f"wanted an integer column for `unit: {unit}`, found {column_type.upper()}"
+            )
         match column_type:
             case "timestamp":
                 zone = ZoneInfo("UTC")
@@ -53,7 +58,7 @@ class Window:
                 pass
             case "date":
                 return _first_date(self.start, zone), _first_date(self.end, zone)
-            case "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint":
+            case _ if column_type in _INTEGERS:
                 if unit is None:
                     raise ValueError("wanted `unit: s` or `unit: ms` beside an integer column")
                 return _epoch(self.start, unit), _epoch(self.end, unit)
@@ -79,14 +84,24 @@ def utc_text(instant: datetime) -> str:
 
 
 def _reading(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return _on_the_wall(instant, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    # By way of UTC: Python would keep a reading of the same zone that the clocks skip.
+    return instant.astimezone(UTC).astimezone(zone)
 
 
 def _first_date(instant: datetime, zone: ZoneInfo) -> str:
-    """The first date that begins at the instant or after it: a date is its midnight."""
-    reading = instant.astimezone(zone)
+    """The first date that begins at the instant or after it.
+
+    A date is its midnight, and where clocks skip that, the moment at which they do.
+    """
+    reading = _on_the_wall(instant, zone)
     date = reading.date()
-    return str(date if reading.time() == time() else date + timedelta(days=1))
+    midnight = datetime.combine(date, time(), zone)
+    begins = reading.time() == time() or midnight.timestamp() >= instant.timestamp()
+    return str(date if begins else date + timedelta(days=1))
 
 
 def _epoch(instant: datetime, unit: str) -> int:

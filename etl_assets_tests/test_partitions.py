@@ -147,7 +147,8 @@ def test_the_hour_that_clocks_skip_belongs_to_the_window_before_it() -> None:
 def test_a_day_that_begins_at_one_o_clock_keeps_its_date() -> None:
     table = logical_table(start="2024-04-01", timezone="Africa/Cairo")
     window = window_of(table, "2024-04-26")
-    assert wall(window) == ("2024-04-26 00:00:00", "2024-04-27 00:00:00")
+    # The hour that clocks skip is the day's before.
+    assert wall(window) == ("2024-04-26 01:00:00", "2024-04-27 00:00:00")
     assert wall(window, "date") == ("2024-04-26", "2024-04-27")
     assert wall(window, "timestamp") == ("2024-04-25 22:00:00", "2024-04-26 21:00:00")
 

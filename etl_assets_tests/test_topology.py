@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from etl_assets.config import parse_config
 from etl_assets.errors import ConfigError
 from etl_assets.lock import write_lock
-from etl_assets.topology import Shard, expand, load_topology, safe_name, shorten, split_name
+from etl_assets.topology import (
+    Shard,
+    expand,
+    key_part,
+    load_topology,
+    name_of_part,
+    safe_name,
+    shorten,
+    split_name,
+)
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -168,14 +177,13 @@ def test_files_of_different_shards_have_different_names(tables: list[str], datab
 def test_a_long_name_is_cut_and_ends_in_its_hash(name: str) -> None:
     whole = safe_name(name)
     stem = shorten(whole)
-    assert len(stem.encode()) <= 200
-    if len(whole.encode()) <= 200:
+    if len(f"{whole}.csv".encode()) <= 200:
         assert stem == whole
     else:
         kept, _, digest = stem.rpartition("~")
         assert digest == hashlib.sha256(whole.encode()).hexdigest()[:16]
         assert whole.startswith(kept)
-        assert len(kept.encode()) > 200 - 17 - 4
+        assert 200 - 4 < len(f"{stem}.csv.zst".encode()) <= 200
         assert not re.search(r"%[0-9A-F]?$", kept)
 
 
@@ -183,3 +191,35 @@ def test_long_names_that_begin_alike_have_different_files() -> None:
     stems = {Shard("orders", "h" * 40, "s", "表" * 63 + end).file_stem for end in "abc"}
     assert len(stems) == 3
     assert all(len(stem.encode()) <= 200 and "~" in stem for stem in stems)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        (r"my\.db.orders", [("my.db", "orders")]),
+        (r"my\.db_{0..1}.orders.old", [("my.db_0", "orders.old"), ("my.db_1", "orders.old")]),
+        (r"a\\.b", [("a\\", "b")]),
+        ("shop.a.b", [("shop", "a.b")]),
+    ],
+)
+def test_a_backslash_takes_a_dot_into_the_database_s_name(
+    tmp_path: Path, pattern: str, names: list[tuple[str, str]]
+) -> None:
+    document = {"host": "h", "tables": pattern}
+    assert shards(tmp_path, document) == [f"h.{database}.{table}" for database, table in names]
+
+
+@given(
+    st.text(st.sampled_from("%/25Ff aé"), max_size=8), st.text(st.sampled_from("%/25F"), max_size=8)
+)
+def test_a_part_of_an_asset_key_stands_for_one_name(name: str, other: str) -> None:
+    assert name_of_part(key_part(name)) == name
+    assert "/" not in key_part(name)
+    assert (key_part(name) == key_part(other)) == (name == other)
+
+
+def test_only_a_slash_and_what_looks_like_one_is_encoded() -> None:
+    names = ["per%cent", "x/y", "x%2Fy", "x%25y", "%2f", "100%"]
+    assert list(map(key_part, names)) == [
+        "per%cent", "x%2Fy", "x%252Fy", "x%2525y", "%2f", "100%",
+    ]  # fmt: skip

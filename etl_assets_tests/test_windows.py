@@ -102,3 +102,29 @@ def test_instants_are_written_to_the_microsecond_where_there_are_any() -> None:
     assert utc_text(datetime(2026, 11, 2, microsecond=5, tzinfo=UTC)) == (
         "2026-11-02T00:00:00.000005Z"
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Africa/Cairo", "2023-04-28"),
+        ("America/Sao_Paulo", "2018-11-04"),
+        ("Asia/Beirut", "2023-03-26"),
+    ],
+)
+def test_a_midnight_that_clocks_skip_belongs_to_the_window_before_it(zone: str, day: str) -> None:
+    midnight = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    before = Window("before", midnight - timedelta(days=1), midnight, zone)
+    after = Window(day, midnight, midnight + timedelta(days=1), zone)
+    assert bounds(before, "datetime")[1] == bounds(after, "datetime")[0] == f"{day} 01:00:00"
+    # The date itself is the day's own.
+    assert bounds(before, "date")[1] == bounds(after, "date")[0] == day
+    assert bounds(after, "date")[1] == str((midnight + timedelta(days=1)).date())
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime", "timestamp"])
+def test_a_unit_beside_a_column_that_is_no_integer_is_refused(kind: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"wanted an integer column for `unit: s`, found {kind.upper()}"
+    ):
+        bounds(SHANGHAI, kind, unit="s")

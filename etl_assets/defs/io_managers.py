@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
-from etl_assets.defs.names import possible_shards
+from etl_assets.defs.names import shard_of
 from etl_assets.errors import UsageError
 from etl_assets.shard_export import StagedShard
 from etl_assets.store.complete import StagedWindow
@@ -118,9 +118,9 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
         CsvError: a shard's is not its own.
     """
     is_table = len(key.path) == 1
-    names = [TABLE_MANIFEST] if is_table else map(manifest_name, possible_shards(key))
-    name = next((name for name in names if folder.size(name) is not None), None)
-    if name is None:
+    shard = shard_of(key)
+    name = TABLE_MANIFEST if shard is None else manifest_name(shard)
+    if folder.size(name) is None:
         raise UsageError(
             f"{key.to_user_string()} for {partition}",
             wanted=f"a manifest in {folder.location('')}",

@@ -14,7 +14,7 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.liveness import ending_with_the_run
-from etl_assets.defs.names import ascii_name, shard_key, shard_names, source_key
+from etl_assets.defs.names import lane_names, shard_key, shard_names, source_key
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -61,18 +61,19 @@ def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
     names = shard_names(table)
     if not isinstance(wanted, int):
         return [Lane(name, shard.host, {name: shard}) for shard, name in names.items()]
-    lanes: list[Lane] = []
-    for host in dict.fromkeys(shard.host for shard in table.shards):
-        shards = [shard for shard in table.shards if shard.host == host]
-        lanes += [
-            Lane(
-                ascii_name(table.name, host, f"lane_{number}"),
-                host,
-                {names[shard]: shard for shard in shards[number::wanted]},
-            )
-            for number in range(min(wanted, len(shards)))
-        ]
-    return lanes
+    hosts: dict[str, list[Shard]] = {}
+    for shard in table.shards:
+        hosts.setdefault(shard.host, []).append(shard)
+    lanes = {
+        (host, number): shards[number::wanted]
+        for host, shards in hosts.items()
+        for number in range(min(wanted, len(shards)))
+    }
+    lane_of = lane_names(table, lanes)
+    return [
+        Lane(lane_of[place], place[0], {names[shard]: shard for shard in shards})
+        for place, shards in lanes.items()
+    ]
 
 
 def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.AssetsDefinition:

@@ -7,7 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.repository_definition import RepositoryDefinition
+from hypothesis import given
+from hypothesis import strategies as st
 
+from etl_assets.config import TableConfig
+from etl_assets.defs.names import lane_names, shard_names
+from etl_assets.topology import LogicalTable, Shard
 from etl_assets_tests.defs.location import CONFIG, load, shown
 
 ODD_NAMES = [
@@ -214,3 +219,65 @@ def test_a_number_of_lanes_gathers_the_shards_of_one_host(
         assert definition.pool == host
     before = repository.asset_graph.get_all_asset_keys()
     assert in_lanes.asset_graph.get_all_asset_keys() == before
+
+
+TABLE = TableConfig.model_validate(
+    {
+        "shards": [{"host": "h", "tables": "a.b"}],
+        "partition": {"every": "day", "start": "2026-11-01"},
+    }
+)
+NAMES = st.text(st.sampled_from("ab_-é"), min_size=1, max_size=4)
+
+
+@given(
+    st.lists(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=12, unique=True),
+    st.integers(1, 3),
+)
+def test_every_op_and_output_has_a_name_of_its_own(
+    places: list[tuple[str, str, str]], lanes: int
+) -> None:
+    tables = [
+        LogicalTable(name, tuple(Shard(name, *place) for place in places), TABLE)
+        for name in ("t", "t_", "t__a")
+    ]
+    ops: list[str] = []
+    outputs: list[str] = []
+    for table in tables:
+        shards = shard_names(table)
+        hosts = [
+            (host, number)
+            for host in dict.fromkeys(p[0] for p in places)
+            for number in range(lanes)
+        ]
+        ops += [*shards.values(), *lane_names(table, hosts).values()]
+        ops += [f"{table.name}__complete", f"{table.name}_matches_servers"]
+        outputs += [name for shard in shards.values() for name in (shard, f"{shard}__check")]
+    assert len(set(ops)) == len(ops)
+    assert len(set(outputs)) == len(outputs)
+
+
+@pytest.mark.parametrize("lanes", ["per_shard", "1", "2"])
+def test_hosts_and_tables_whose_names_fall_together_load(tmp_path: Path, lanes: str) -> None:
+    tables = [
+        "_demo.orders",
+        "demo.orders_",
+        "demo_._orders",
+        "demo.complete",
+        "demo.x/y",
+        "demo.x%2Fy",
+    ]
+    hosts = ["shop-a", "shop_a", "complete"]
+    config = {
+        "hosts": {host: {"url": "mysql+pymysql://etl@db-a"} for host in hosts},
+        "tables": {
+            name: {
+                "shards": [{"host": h, "tables": t} for h in hosts for t in tables],
+                "partition": {"every": "day", "start": "2026-11-01"},
+            }
+            for name in ("orders", "orders_")
+        },
+        "execution": {"lanes": int(lanes) if lanes.isdigit() else lanes},
+    }
+    graph = load(tmp_path, json.dumps(config)).get_repository_def().asset_graph
+    assert len(graph.materializable_asset_keys) == 2 * (len(hosts) * len(tables) + 1)
