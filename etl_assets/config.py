@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
@@ -252,6 +253,23 @@ class ExportConfig(Model):
                     known = ", ".join(self.hosts)
                     yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
 
+    def _missing_packages(self) -> Iterator[tuple[Location, str]]:
+        """What would only be told when the first file is written."""
+        if "://" in self.directory:
+            # Imported where it is used: most write into a local folder.
+            import fsspec  # noqa: PLC0415
+
+            try:
+                fsspec.get_filesystem_class(self.directory.partition("://")[0])
+            except (ImportError, ValueError) as error:
+                wanted = "a URL that fsspec knows and has the package for"
+                problem = f"wanted {wanted}, found {self.directory!r}: {error}"
+                yield ("output", "directory"), problem
+        for name, table in self.tables.items():
+            if table.csv.compression == "zstd" and find_spec("zstandard") is None:
+                location = ("tables", name, "csv", "compression")
+                yield location, "wanted the package zstandard, found none; install etl-assets[zstd]"
+
     def _unset_passwords(self) -> Iterator[tuple[Location, str]]:
         for name, host in self.hosts.items():
             if host.password is not None and host.password.env not in os.environ:
@@ -317,7 +335,9 @@ def parse_config(
         raise config_error(error, lines, path) from None
     config._path = path  # noqa: SLF001
     config._lines = lines  # noqa: SLF001
-    unset = config._unset_passwords() if connects else ()  # noqa: SLF001
-    for location, problem in chain(config._problems(), unset):  # noqa: SLF001
+    problems = [config._problems(), config._missing_packages()]  # noqa: SLF001
+    if connects:
+        problems.append(config._unset_passwords())  # noqa: SLF001
+    for location, problem in chain(*problems):
         raise config.error(location, problem)
     return config

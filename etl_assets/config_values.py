@@ -5,13 +5,17 @@ come from where the value stands. A value that may hold a password is never repe
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from etl_assets.errors import SettingError
 
 FIXED_OPTIONS = {
     "charset",
@@ -28,6 +32,29 @@ FIXED_OPTIONS = {
     "db",
 }
 """Driver options that the product sets itself: another value would cost values."""
+
+_SECONDS = Annotated[float, Field(gt=0, le=31_536_000)]
+
+DRIVER_OPTIONS: Mapping[str, tuple[Any, str]] = {
+    **dict.fromkeys(
+        ("connect_timeout", "read_timeout", "write_timeout"), (_SECONDS, "a number of seconds")
+    ),
+    **dict.fromkeys(("ssl_ca", "ssl_cert", "ssl_key", "server_public_key"), (str, "text")),
+    **dict.fromkeys(("unix_socket", "bind_address", "collation", "program_name"), (str, "text")),
+    **dict.fromkeys(("read_default_file", "read_default_group"), (str, "text")),
+    **dict.fromkeys(
+        ("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"), (bool, "true or false")
+    ),
+    **dict.fromkeys(("binary_prefix", "local_infile"), (bool, "true or false")),
+    **dict.fromkeys(("client_flag", "max_allowed_packet"), (int, "a whole number")),
+    "ssl": (dict[str, Any], "keys with values"),
+}
+"""The options of PyMySQL's connection that may be set: their types, in code and in words."""
+
+FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
+"""Those that name a file, which has to be there."""
+PATH_OPTIONS = (*FILE_OPTIONS, "unix_socket")
+"""Those that name a path; a relative one starts beside the configuration."""
 
 _MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
 _YEARS = range(1000, 9000)
@@ -52,6 +79,8 @@ def _url(value: str) -> str:
         raise ValueError(
             f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}"
         )
+    if url.drivername != "sqlite":
+        _refuse_unknown_options(options)
     if url.drivername == "sqlite":
         if not url.database:
             raise ValueError(f"wanted sqlite:///folder/{{database}}.db, found {value!r}")
@@ -78,7 +107,28 @@ def _connect(options: dict[str, Any]) -> dict[str, Any]:
             f"wanted options for the driver, found {', '.join(sorted(refused))}, "
             "which the product sets itself"
         )
-    return options
+    _refuse_unknown_options(options)
+    return {name: _option(name, value) for name, value in options.items()}
+
+
+def _option(name: str, value: object) -> Any:
+    kind, words = DRIVER_OPTIONS[name]
+    try:
+        if isinstance(value, bool) and kind is not bool:
+            raise TypeError
+        return TypeAdapter(kind).validate_python(value)
+    except (ValidationError, TypeError):
+        # A text is not repeated: what stands at a host may be a secret.
+        found = str(value).lower() if isinstance(value, bool | int | float) else "something else"
+        raise SettingError(name, f"wanted {words}, found {found}") from None
+
+
+def _refuse_unknown_options(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in DRIVER_OPTIONS:
+            close = get_close_matches(name, DRIVER_OPTIONS, 1)
+            wanted = close[0] if close else "one of " + ", ".join(sorted(DRIVER_OPTIONS))
+            raise SettingError(name, f"wanted {wanted}, found an option that the driver has not")
 
 
 def _is_secret(option: str) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.columns import Columns, differences, selected_columns, united_columns, usual_columns
 from etl_assets.errors import IncompleteError, ShardError
 from etl_assets.query import MOST_OUTSIDE, outside_condition
-from etl_assets.source.catalog import TableName, databases_of, matching_tables, tables_of
+from etl_assets.source.catalog import TableName, matching_tables, tables_of
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
 from etl_assets.source.snapshot import count_rows
@@ -55,15 +55,10 @@ def read_catalog(
             first.setdefault(shard.host, table.name)
     for host, databases in wanted.items():
         try:
-            catalog[host] = _tables_there(engines, host, databases)
+            catalog[host] = tables_of(engines, host, sorted(databases))
         except DBAPIError as error:
             findings.append(Finding(first[host], host, server_text(error)))
     return catalog, findings
-
-
-def _tables_there(engines: Engines, host: str, databases: set[str]) -> Mapping[TableName, Columns]:
-    there = set(databases_of(engines, host))
-    return tables_of(engines, host, sorted(databases & there))
 
 
 def compare(
@@ -96,7 +91,7 @@ def read_united_columns(engines: Engines, table: LogicalTable) -> Columns:
     """
     hosts = dict.fromkeys(shard.host for shard in table.shards)
     catalog = {
-        host: _tables_there(engines, host, {s.database for s in table.shards if s.host == host})
+        host: tables_of(engines, host, sorted({s.database for s in table.shards if s.host == host}))
         for host in hosts
     }
     known = {shard: columns_of(shard, catalog) for shard in table.shards}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.columns import Column, Columns, selected_columns
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import CountMismatchError, ShardError, StoreError
+from etl_assets.errors import ConfigError, CountMismatchError, ShardError, StoreError
 from etl_assets.extract import extract
 from etl_assets.query import MOST_OUTSIDE, ShardQuery, outside_condition, window_condition
 from etl_assets.source.engines import Engines
@@ -96,9 +96,9 @@ def stage_shard(
     for pause in (*pauses(task.retries), None):
         try:
             return _attempt(engines, folder, task, on_progress)
-        except StoreError as error:
-            # The file's name says which shard it is only to those who know the conventions.
-            raise ShardError(f"{task.shard}: {error.problem}", next_step=error.next_step) from error
+        except (StoreError, ConfigError) as error:
+            # They name a file or a key; which shard that is about has to be said too.
+            raise ShardError(f"{task.shard}: {error}") from error
         except DBAPIError as error:
             failure = shard_error(task.shard, error)
             if pause is None or not is_transient(error):

@@ -1,6 +1,7 @@
 """Every error of the configuration is one line that names file, line, key and value."""
 
 import copy
+import inspect
 import os
 import re
 from datetime import date, datetime
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pymysql.connections import Connection
 
 from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_config
+from etl_assets.config_values import DRIVER_OPTIONS, FIXED_OPTIONS
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
+from etl_assets.source.engines import Engines, beside
 from etl_assets.topology import load_topology
 
 MINIMAL = """\
@@ -393,3 +397,99 @@ def test_the_configuration_is_frozen(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     with pytest.raises(ValueError, match="frozen"):
         config.execution.retries = 0
+
+
+# Options for the driver
+
+
+def connecting(options: str) -> str:
+    """The minimal configuration with options for the driver."""
+    return edited(f"    url: {URL}", f"    url: {URL}\n    connect: {{{options}}}")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("conect_timeout: 5", "conect_timeout: wanted connect_timeout, found an option that"),
+        ("nonsense: 5", "nonsense: wanted one of binary_prefix, bind_address, client_flag"),
+        ("connect_timeout: abc", "connect_timeout: wanted a number of seconds, found something"),
+        ("read_timeout: 0", "read_timeout: wanted a number of seconds, found 0"),
+        ("read_timeout: true", "read_timeout: wanted a number of seconds, found true"),
+        ("ssl_disabled: 7", "ssl_disabled: wanted true or false, found 7"),
+        ("max_allowed_packet: 1.5", "max_allowed_packet: wanted a whole number, found 1.5"),
+        ("ssl_ca: [a]", "ssl_ca: wanted text, found something else"),
+    ],
+)
+def test_an_option_that_the_driver_would_stumble_over_is_refused(
+    tmp_path: Path, option: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^etl_assets\.yaml:4: hosts\.shop-a\.connect\.{told}"):
+        load(tmp_path, connecting(option))
+
+
+def test_an_unknown_option_in_the_url_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r":3: .*url\.ssl_cax: wanted ssl_ca, found an option"):
+        load(tmp_path, edited(URL, f"{URL}?ssl_cax=1"))
+
+
+def test_every_option_of_the_driver_is_known_or_left_out_for_a_reason() -> None:
+    known = set(inspect.signature(Connection.__init__).parameters) - {"self"}
+    secret = {"password", "passwd", "ssl_key_password"}
+    # Not implemented by the driver, or it would not connect, or takes Python objects.
+    useless = {"compress", "named_pipe", "defer_connect", "auth_plugin_map"}
+    assert known == set(DRIVER_OPTIONS) | FIXED_OPTIONS | secret | useless
+
+
+def test_a_relative_path_starts_beside_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load(tmp_path, connecting("ssl_ca: ca.pem, unix_socket: s.sock"))
+    monkeypatch.chdir("/")
+    engines = Engines(config.hosts, config.home)
+    words = rf"^hosts\.shop-a\.connect\.ssl_ca: wanted a file, found none at {tmp_path}/ca\.pem$"
+    with pytest.raises(ConfigError, match=words):
+        engines.get("shop-a", "")
+    (tmp_path / "ca.pem").write_text("")
+    engines.get("shop-a", "")
+    assert beside(config.home, config.hosts["shop-a"].connect) == {
+        "ssl_ca": str(tmp_path / "ca.pem"),
+        "unix_socket": str(tmp_path / "s.sock"),
+    }
+
+
+# Packages
+
+
+@pytest.mark.parametrize(
+    ("directory", "told"),
+    [("nosuch://bucket/x", "Protocol not known"), ("gs://bucket/x", "gcsfs")],
+)
+def test_a_url_that_nothing_can_write_to_is_told_before_anything_is_read(
+    tmp_path: Path, directory: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^etl_assets\.yaml:9: output\.directory: .*{told}"):
+        load(tmp_path, MINIMAL + f"output: {{directory: '{directory}'}}\n")
+
+
+def test_a_compression_without_its_package_is_told_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl_assets.config.find_spec", lambda name: None)
+    text = MINIMAL + "output: {csv: {compression: zstd}}\n"
+    with pytest.raises(ConfigError, match=r"wanted the package zstandard, found none; install"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("    partition:", "    partiton: soon\n    partition:", "found partiton: 'soon'"),
+        ("hosts:", "dbpassword: hunter2\nhosts:", "found dbpassword: something else"),
+        (f"    url: {URL}", f"    url: {URL}\n    pwd: hunter2", "found pwd: something else"),
+    ],
+)
+def test_an_unknown_key_is_told_with_its_value_unless_that_may_be_a_secret(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(tmp_path, edited(old, new))

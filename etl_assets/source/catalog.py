@@ -67,7 +67,7 @@ def text_of(value: object) -> str:
 
 
 def _sqlite_tables(engines: Engines, host: str, database: str) -> dict[str, tuple[Column, ...]]:
-    if database not in engines.files(host):
+    if not engines.has_file(host, database):
         return {}
     with engines.get(host, database).connect() as connection:
         names = connection.exec_driver_sql(

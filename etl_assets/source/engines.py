@@ -18,6 +18,8 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.pool import NullPool
 
 from etl_assets.config import HostConfig
+from etl_assets.config_values import FILE_OPTIONS, PATH_OPTIONS
+from etl_assets.errors import ConfigError
 
 CONNECT_DEFAULTS: Mapping[str, Any] = {
     "connect_timeout": 10,
@@ -59,20 +61,43 @@ class Engines:
     def files(self, host: str) -> list[str]:
         """The databases of an SQLite host: the names that fill `{database}`, sorted."""
         template = str(self._home / self._hosts[host].url.removeprefix("sqlite:///"))
+        if "{database}" not in template:
+            # One file for whatever database a shard names; it is called as SQLite calls it.
+            return ["main"] if Path(template).exists() else []
         name = re.compile(re.escape(template).replace(re.escape("{database}"), "(.+)", 1))
         paths = glob.glob(glob.escape(template).replace("{database}", "*"))  # noqa: PTH207
         return sorted(match[1] for path in paths if (match := name.fullmatch(path)))
 
+    def has_file(self, host: str, database: str) -> bool:
+        """Whether there is a file for a database of an SQLite host."""
+        return _sqlite_path(self._hosts[host], self._home, database).is_file()
+
     def get(self, host: str, database: str) -> Engine:
-        """The engine for a host (for SQLite: for one of its files)."""
+        """The engine for a host (for SQLite: for one of its files).
+
+        Raises:
+            ConfigError: a file that the host's `connect` names is not there.
+        """
         if self._pid != os.getpid():
             self._discard_inherited()
         settings = self._hosts[host]
         key = (host, database if settings.backend == "sqlite" else "")
         if key not in self._engines:
+            self._require_files(host)
             make = _sqlite_engine if settings.backend == "sqlite" else _mysql_engine
             self._engines[key] = make(settings, self._home, database)
         return self._engines[key]
+
+    def _require_files(self, host: str) -> None:
+        """The driver would only say that some file is missing."""
+        for option in FILE_OPTIONS:
+            given = self._hosts[host].connect.get(option)
+            if given is not None and not (self._home / given).is_file():
+                raise ConfigError(
+                    f"hosts.{host}.connect.{option}",
+                    wanted="a file",
+                    found=f"none at {self._home / given}",
+                )
 
     def dispose(self) -> None:
         """Close what this process opened."""
@@ -92,7 +117,7 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
 
     from etl_assets.source.driver import DriverConnection  # noqa: PLC0415
 
-    del home, database  # One engine serves all databases of a server.
+    del database  # One engine serves all databases of a server.
     secret = settings.password.value() if settings.password else ""
     engine = sa.create_engine(
         make_url(settings.url),
@@ -102,7 +127,7 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
             **CONNECT_DEFAULTS,
             # PyMySQL takes a CA and verifies nothing with it, unless it is told to.
             **({"ssl_verify_cert": True} if "ssl_ca" in settings.connect else {}),
-            **settings.connect,
+            **beside(home, settings.connect),
             # Not in the URL, which errors and logs may show.
             "password": secret,
             "charset": "utf8mb4",
@@ -124,8 +149,20 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
     return engine
 
 
+def beside(home: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with relative paths made absolute."""
+    return {
+        name: str(home / value) if name in PATH_OPTIONS else value
+        for name, value in options.items()
+    }
+
+
+def _sqlite_path(settings: HostConfig, home: Path, database: str) -> Path:
+    return home / settings.url.removeprefix("sqlite:///").replace("{database}", database)
+
+
 def _sqlite_engine(settings: HostConfig, home: Path, database: str) -> Engine:
-    path = home / settings.url.removeprefix("sqlite:///").replace("{database}", database)
+    path = _sqlite_path(settings, home, database)
 
     def connect() -> sqlite3.Connection:
         # mode=ro: a file that is not there is an error and is never made.
