@@ -73,7 +73,12 @@ def _accept(
         if ended.is_set():
             client.close()
             return
-        server = socket.create_connection(target)
+        try:
+            server = socket.create_connection(target)
+        except OSError:
+            # A server that is away: its clients learn it as they would without a proxy.
+            client.close()
+            continue
         open_sockets += [client, server]
         fault = proxy.next_fault()
         for work in (
