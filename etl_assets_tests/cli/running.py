@@ -64,9 +64,11 @@ class Running:
         )
 
 
-def running(shop: Shop, *arguments: str) -> AbstractContextManager[Running]:
+def running(
+    shop: Shop, *arguments: str, env: Mapping[str, str] | None = None
+) -> AbstractContextManager[Running]:
     """This product's command in the shop's folder."""
-    return running_command(shop, [str(SCRIPT), *arguments], environment())
+    return running_command(shop, [str(SCRIPT), *arguments], environment(env))
 
 
 @contextmanager
