@@ -13,6 +13,7 @@ from etl_assets.defs.names import table_key
 from etl_assets.defs.partitions import first_window
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.drift import Finding, compare, in_no_window
+from etl_assets.errors import EtlAssetsError
 from etl_assets.source.failures import server_text
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.topology import LogicalTable
@@ -79,6 +80,8 @@ def drift_check(tables: Sequence[LogicalTable], table: LogicalTable) -> dg.Asset
             findings, _ = compare(database.engines, tables, [table])
         except DBAPIError as error:
             findings = [Finding(table.name, table.name, server_text(error))]
+        except EtlAssetsError as error:
+            findings = [Finding(table.name, table.name, str(error))]
         problems = [finding for finding in findings if finding.is_problem]
         cause = "; ".join(f"{f.where}: {f.problem}" for f in problems[:_NAMED])
         return dg.AssetCheckResult(

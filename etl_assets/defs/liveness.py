@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -70,20 +70,14 @@ def ending_with_the_run() -> Iterator[None]:
     if run is None:
         yield
         return
-    done_read, done_write = os.pipe()
-    watch = threading.Thread(target=_watch, args=(run.sentinel, done_read), daemon=True)
-    watch.start()
-    try:
+    sentinel = run.sentinel
+
+    def watch(done: int) -> None:
+        if done not in wait([sentinel, done]):
+            _end_this_process(done)
+
+    with _watching(watch):
         yield
-    finally:
-        os.close(done_write)
-        watch.join()
-        os.close(done_read)
-
-
-def _watch(sentinel: int, done: int) -> None:
-    if done not in wait([sentinel, done]):
-        _end_this_process(done)
 
 
 @contextmanager
@@ -97,22 +91,29 @@ def ending_with_dagster_dev() -> Iterator[None]:
     if server is None:
         yield
         return
+
+    def watch(done: int) -> None:
+        while not wait([done], _POLL_SECONDS):
+            if is_gone(server):
+                _end_this_process(done)
+                return
+
+    with _watching(watch):
+        yield
+
+
+@contextmanager
+def _watching(watch: Callable[[int], None]) -> Iterator[None]:
+    """Let a thread watch something; the descriptor that it is given is readable when it may end."""
     done_read, done_write = os.pipe()
-    watch = threading.Thread(target=_watch_identity, args=(server, done_read), daemon=True)
-    watch.start()
+    thread = threading.Thread(target=watch, args=(done_read,), daemon=True)
+    thread.start()
     try:
         yield
     finally:
         os.close(done_write)
-        watch.join()
+        thread.join()
         os.close(done_read)
-
-
-def _watch_identity(identity: str, done: int) -> None:
-    while not wait([done], _POLL_SECONDS):
-        if is_gone(identity):
-            _end_this_process(done)
-            return
 
 
 def _end_this_process(done: int) -> None:

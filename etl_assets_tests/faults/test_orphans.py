@@ -16,7 +16,7 @@ from etl_assets.cli.instance import HOME_NAME
 from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets_tests.cli.command import SCRIPT, environment, etl_assets
 from etl_assets_tests.cli.recorded import claimed_slots, instance_of
-from etl_assets_tests.cli.running import Running, running_command
+from etl_assets_tests.cli.running import Running, running, running_command
 from etl_assets_tests.cli.shop import DAY, Shop
 from etl_assets_tests.cli.test_interrupts import EXPORT, SECONDS, endless_shop
 
@@ -47,12 +47,17 @@ def wait_until_gone(command: Running) -> float:
     return time.monotonic() - began
 
 
+def with_one_connection(text: str) -> str:
+    """A configuration in which one shard at a time may be read."""
+    return text.replace('.db"}', '.db", max_connections: 1}')
+
+
 @pytest.mark.parametrize("verify", ["none", "count"])
 def test_the_steps_of_a_killed_run_stop_and_whoever_comes_by_fails_it(
     tmp_path: Path, verify: str
 ) -> None:
     shop = endless_shop(tmp_path, verify=verify)
-    shop.configure(shop.text.replace('.db"}', '.db", max_connections: 1}'))
+    shop.configure(with_one_connection(shop.text))
     with materializing(shop) as command:
         is_busy = f"{ENDLESS}.csv" if verify == "none" else "demo.shop_00.orders_00.json"
         command.wait_for(
@@ -64,7 +69,6 @@ def test_the_steps_of_a_killed_run_stop_and_whoever_comes_by_fails_it(
     with instance_of(tmp_path / HOME_NAME) as instance:
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.STARTED
-    # Twice: what one kill leaves must not be hidden by what the other one does.
     done = etl_assets(tmp_path, *EXPORT, "--limit", "1")
     assert (done.code, done.err) == (0, "")
     with instance_of(tmp_path / HOME_NAME) as instance:
@@ -98,3 +102,27 @@ def test_a_terminal_interrupt_of_dagster_s_own_command_ends_its_steps(tmp_path: 
         wait_until_gone(command)
         assert time.monotonic() - started < SECONDS
         assert command.temporary_files() == []
+
+
+def test_after_two_kills_the_one_connection_is_free_at_once(tmp_path: Path) -> None:
+    shop = endless_shop(tmp_path)
+    shop.configure(with_one_connection(shop.text))
+    for _ in range(2):
+        with running(shop, *EXPORT) as command:
+            command.wait_for(lambda: command.is_extracting(ENDLESS))
+            # All of it at once: nobody is left to clean up.
+            for pid in command.processes():
+                os.kill(pid, signal.SIGKILL)
+            command.process.wait()
+            # The next round must not take it for its own.
+            (left,) = command.temporary_files()
+            left.unlink()
+    began = time.monotonic()
+    done = etl_assets(tmp_path, *EXPORT, "--limit", "1")
+    assert (done.code, done.err) == (0, "")
+    assert time.monotonic() - began < 30
+    with instance_of(tmp_path / HOME_NAME) as instance:
+        trial, *killed = instance.get_runs()
+        assert trial.status is dg.DagsterRunStatus.SUCCESS
+        assert [run.status for run in killed] == [dg.DagsterRunStatus.FAILURE] * 2
+        assert not any(claimed_slots(instance).values())
