@@ -74,6 +74,9 @@ def test_a_signal_ends_the_export_at_any_moment_of_its_start(
         time.sleep(after)
         command.process.send_signal(number)
         done = command.end(SECONDS)
+        if after < 0.1 and done.code == -number:
+            # On a busy machine Python itself has not begun: to a shell that is 128 + number too.
+            return
         assert_canceled(command, done, 128 + number)
         assert done.problems[-1].startswith("etl-assets: interrupted")
 
