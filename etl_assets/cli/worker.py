@@ -23,6 +23,8 @@ from etl_assets.cli.fork_server import start_fork_server
 
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""
+ORPHAN_SECONDS = 4.5
+"""The same for a run whose command line is gone: nothing else takes any of its 5 seconds."""
 
 
 def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Path) -> "Worker":
@@ -110,7 +112,7 @@ def _watch(lifeline: int) -> None:
     """End the run when the supervisor is gone: its end of the pipe closes with it."""
     os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(GRACE_SECONDS)
+    time.sleep(ORPHAN_SECONDS)
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
