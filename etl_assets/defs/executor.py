@@ -70,8 +70,14 @@ class OwnedExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
         """Execute the plan."""
         record_owner(plan_context.instance, plan_context.dagster_run)
-        with ending_with_dagster_dev():
-            yield from self._inner.execute(plan_context, execution_plan)
+        try:
+            with ending_with_dagster_dev():
+                yield from self._inner.execute(plan_context, execution_plan)
+        finally:
+            # An interrupted run may leave slots claimed, for the daemon to find a minute later.
+            storage = plan_context.instance.event_log_storage
+            if storage.supports_global_concurrency_limits:
+                storage.free_concurrency_slots_for_run(plan_context.run_id)
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:
