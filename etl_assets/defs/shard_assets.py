@@ -12,6 +12,7 @@ from dagster._core.events import EngineEventData
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import lane_names, shard_key, shard_names, source_key
@@ -186,6 +187,7 @@ def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
     window = window_of(table, context.partition_key)
     record = context.instance.get_run_record_by_id(context.run_id)
     if record is not None:
+        refuse_canceled(record.dagster_run)
         # By the time of the request: a run may wait until a newer window has ended.
         refuse_old_snapshot(table, window, record.create_timestamp)
     return window
@@ -217,13 +219,20 @@ def _tasks(
 def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
     database: DatabaseResource = context.resources.database
     csv: CsvIOManager = context.resources.csv
-    return stage_shard(
-        database.engines,
-        csv.folder(task.shard.table, task.window.key),
-        task,
-        on_progress=_ProgressLog(context, task.shard),
-        on_retry=context.log.warning,
-    )
+    log = _ProgressLog(context, task.shard)
+    with hearing_interrupts() as check_interrupts:
+
+        def on_progress(progress: Progress) -> None:
+            check_interrupts()
+            log(progress)
+
+        return stage_shard(
+            database.engines,
+            csv.folder(task.shard.table, task.window.key),
+            task,
+            on_progress=on_progress,
+            on_retry=context.log.warning,
+        )
 
 
 def _checked(
