@@ -35,8 +35,7 @@ class Report:
         path.write_text("\n".join(self._lines) + "\n")
 
     def heading(self, server: Server) -> None:
-        """What was measured where."""
-        version = server.execute("SELECT VERSION()")[0][0]
+        """What the figures are, and what was measured where."""
         self.add(
             "# Benchmarks",
             "",
@@ -45,7 +44,14 @@ class Report:
             "throws them away: what reads every byte cannot be much faster. *CPU* and *peak*",
             "(resident memory) are the client's; imports count for the peak, not for the time.",
             "",
-            f"* command: `{shlex.join(['python', '-m', 'benchmarks', *sys.argv[1:]])}`",
+        )
+        self.figures(server)
+
+    def figures(self, server: Server) -> None:
+        """What was measured where."""
+        version = server.execute("SELECT VERSION()")[0][0]
+        self.add(
+            f"* command: `{shlex.join(['python', '-m', *_command()])}`",
             f"* {datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} cores, "
             f"{platform.system()} {platform.release().split('-')[0]}, "
             f"Python {platform.python_version()}, server {version} on the same machine",
@@ -59,7 +65,7 @@ class Report:
         if isinstance(lowest, str):
             raise RuntimeError(f"{floor} failed: {lowest}")
         self.add(f"## {title}", "")
-        self._table(
+        self.table(
             ("way", "seconds", f"x {floor}", "CPU s", "peak MB"),
             (
                 (name, one.partition("\n")[0][:100], "", "", "")
@@ -79,7 +85,7 @@ class Report:
         """A table of commands."""
         naive = ran[NAIVE].wall
         self.add(f"## {title}", "")
-        self._table(
+        self.table(
             ("command", "seconds", "of the naive pool", "CPU s of the machine, server included"),
             (
                 (name, f"{one.wall:.1f}", f"{one.wall / naive:.2f}", f"{one.cpu:.1f}")
@@ -90,15 +96,22 @@ class Report:
     def memory(self, title: str, peaks: Mapping[str, float]) -> None:
         """A table of peaks."""
         self.add(f"## {title}", "")
-        self._table(("table", "peak PSS in MB"), ((n, f"{v:.0f}") for n, v in peaks.items()))
+        self.table(("table", "peak PSS in MB"), ((n, f"{v:.0f}") for n, v in peaks.items()))
 
-    def _table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A Markdown table."""
         self.add(
             f"| {' | '.join(head)} |",
             f"|{'---|' * len(head)}",
             *(f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in rows),
             "",
         )
+
+
+def _command() -> list[str]:
+    script = Path(sys.argv[0])
+    module = "benchmarks" if script.stem == "__main__" else f"benchmarks.{script.stem}"
+    return [module, *sys.argv[1:]]
 
 
 def _versions() -> Iterable[str]:

@@ -37,6 +37,19 @@ class Ran:
     cpu: float
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The most memory that a command had, in megabytes of PSS.
+
+    Attributes:
+        all: of all its processes together.
+        largest: of any one of them.
+    """
+
+    all: float
+    largest: float
+
+
 def make_shards(server: Server) -> None:
     """Sixteen tables as large as the mixed one."""
     for database in dict.fromkeys(shard.partition(".")[0] for shard in SHARDS):
@@ -87,11 +100,11 @@ def export_command(table: str) -> list[str]:
     return [str(_SCRIPT), "export", table, "--partition", _KEY]
 
 
-def naive_command(job: Job, folder: Path) -> list[str]:
-    """The naive pool's command for all shards."""
+def naive_command(job: Job, folder: Path, shards: Sequence[str] = SHARDS) -> list[str]:
+    """The naive pool's command for shards."""
     (folder / "naive").mkdir(exist_ok=True)
     url = f"{job.url('mysql+pymysql')}?ssl_disabled={str(not job.encrypted).lower()}"
-    return [sys.executable, "-m", "benchmarks.naive_pool", url, str(folder / "naive"), *SHARDS]
+    return [sys.executable, "-m", "benchmarks.naive_pool", url, str(folder / "naive"), *shards]
 
 
 def compare_pools(job: Job, folder: Path, runs: int) -> dict[str, Ran]:
@@ -124,7 +137,7 @@ def peaks(job: Job, folder: Path, runs: int) -> tuple[float, float]:
     found: dict[str, list[float]] = {"events": [], "few_events": []}
     for _ in range(runs):
         for table, values in found.items():
-            values.append(_peak_of(export_command(table), folder, job))
+            values.append(peak_of(export_command(table), folder, job).all)
     return statistics.median(found["events"]), statistics.median(found["few_events"])
 
 
@@ -152,16 +165,17 @@ def _started(command: Sequence[str], folder: Path, job: Job) -> "subprocess.Pope
     )
 
 
-def _peak_of(command: Sequence[str], folder: Path, job: Job) -> float:
-    """Megabytes; taken in a run of its own, as looking costs time."""
+def peak_of(command: Sequence[str], folder: Path, job: Job) -> Peak:
+    """The memory of a command; taken in a run of its own, as looking costs time."""
     with _started(command, folder, job) as process:
         done = threading.Event()
-        peak = 0.0
+        peak = Peak(0.0, 0.0)
 
         def watch() -> None:
             nonlocal peak
             while not done.wait(_SAMPLE_SECONDS):
-                peak = max(peak, sum(map(_pss, _family(process.pid))))
+                now = [_pss(pid) for pid in _family(process.pid)] or [0.0]
+                peak = Peak(max(peak.all, sum(now)), max(peak.largest, *now))
 
         watcher = threading.Thread(target=watch)
         watcher.start()

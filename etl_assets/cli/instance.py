@@ -1,6 +1,8 @@
 """The Dagster instance that the command line and the UI share."""
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -14,6 +16,9 @@ from etl_assets.config import CONFIG_VARIABLE, ExportConfig
 HOME_VARIABLE = "DAGSTER_HOME"
 HOME_NAME = ".dagster_home"
 _LOCK_SECONDS = 120
+_OWN_FOLDER = re.compile(
+    r"^( *base_dir: ).*(   # this folder, written out by `etl-assets`)$", re.MULTILINE
+)
 
 
 def prepare_home(config: ExportConfig) -> Path:
@@ -24,16 +29,25 @@ def prepare_home(config: ExportConfig) -> Path:
     """
     home = Path(os.environ.get(HOME_VARIABLE) or config.home / HOME_NAME).expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        packaged = files("etl_assets") / "instance" / "dagster.yaml"
-        temporary = home / f".dagster.yaml.{os.getpid()}"
-        temporary.write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
-        temporary.replace(settings)
+    write_settings(home)
     # Step processes and the UI's code server find both in their environment.
     os.environ[HOME_VARIABLE] = str(home)
     os.environ[CONFIG_VARIABLE] = str(config.path)
     return home
+
+
+def write_settings(home: Path) -> None:
+    """The product's dagster.yaml, where there is none; in it, where its folder is by now."""
+    settings = home / "dagster.yaml"
+    packaged = files("etl_assets") / "instance" / "dagster.yaml"
+    found = settings.read_text(encoding="utf-8") if settings.exists() else None
+    text = packaged.read_text(encoding="utf-8") if found is None else found
+    # As JSON, which is YAML: a path may hold anything.
+    text = _OWN_FOLDER.sub(lambda line: f"{line[1]}{json.dumps(str(home))}{line[2]}", text)
+    if text != found:
+        temporary = home / f".dagster.yaml.{os.getpid()}"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(settings)
 
 
 @contextmanager

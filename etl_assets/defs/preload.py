@@ -38,6 +38,7 @@ _MODULES = (
     "etl_assets.defs.build",
     "etl_assets.defs.compute_logs",
     "etl_assets.defs.launcher",
+    "etl_assets.defs.storage",
     "etl_assets.extract.wire",
     "etl_assets.source.driver",
     "etl_assets.store.remote",

@@ -6,13 +6,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from etl_assets.cli.instance import HOME_NAME
+from etl_assets.cli.instance import HOME_NAME, write_settings
 from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets_tests.cli.command import SCRIPT, environment, etl_assets
 from etl_assets_tests.cli.recorded import claimed_slots, instance_of
@@ -28,8 +27,7 @@ def materializing(shop: Shop) -> Iterator[Running]:
     """Dagster's own command, which knows nothing of this product's."""
     home = shop.folder / HOME_NAME
     home.mkdir()
-    settings = (files("etl_assets") / "instance" / "dagster.yaml").read_text(encoding="utf-8")
-    (home / "dagster.yaml").write_text(settings, encoding="utf-8")
+    write_settings(home)
     command = [
         str(SCRIPT.with_name("dagster")), "asset", "materialize", "--select", "group:orders",
         "--partition", DAY, "-m", "etl_assets.definitions",

@@ -14,6 +14,9 @@ from etl_assets_tests.cli.test_interrupts import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.ui.server import Ui, running_ui, wait
 from etl_assets_tests.ui.test_webserver import LAUNCH, TERMINATE, params
 
+UI_SECONDS = 30.0
+"""How long all of the UI may take, on a busy machine: its own processes end one by one."""
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
@@ -64,8 +67,8 @@ def test_the_end_of_the_ui_is_the_end_of_its_runs(
 ) -> None:
     launched(ui, shop)
     os.kill(ui.pid, number)
-    wait(lambda: not temporary_files(shop), SECONDS)
-    wait(lambda: not [c for c in steps_of(ui).values() if "forkserver" in c], SECONDS)
+    wait(lambda: not temporary_files(shop), UI_SECONDS)
+    wait(lambda: not [c for c in steps_of(ui).values() if "forkserver" in c], UI_SECONDS)
 
 
 def steps_of(ui: Ui) -> dict[int, str]:

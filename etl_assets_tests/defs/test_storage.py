@@ -1,0 +1,79 @@
+"""SQLite storage that keeps its connections: Dagster's own files, and no connection forked."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+
+from etl_assets.defs.storage import KeptEventLogStorage
+
+KEPT = {"module": "etl_assets.defs.storage", "class": "KeptSqliteStorage"}
+
+
+@dg.asset
+def one() -> None:
+    """An asset that does nothing."""
+
+
+@contextmanager
+def instance_in(home: Path, *, kept: bool) -> Iterator[dg.DagsterInstance]:
+    """The instance of a home with one storage or the other."""
+    custom = {**KEPT, "config": {"base_dir": str(home)}}
+    overrides: dict[str, object] = {"telemetry": {"enabled": False}}
+    if kept:
+        overrides["storage"] = {"custom": custom}
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides)) as made:
+        yield made
+
+
+def open_files() -> set[str]:
+    """The databases that this process has open."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        # The folder's own descriptor is gone by now.
+        with suppress(OSError):
+            found.add(entry.readlink().name)
+    return {name for name in found if name.endswith(".db")}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_one_storage_has_written_the_other_one_reads(tmp_path: Path, *, first: bool) -> None:
+    with instance_in(tmp_path, kept=first) as instance:
+        run_id = dg.materialize([one], instance=instance).run_id
+    with instance_in(tmp_path, kept=not first) as instance:
+        (run,) = instance.get_runs()
+        assert (run.run_id, run.status) == (run_id, dg.DagsterRunStatus.SUCCESS)
+        assert instance.get_latest_materialization_event(dg.AssetKey("one")) is not None
+        assert dg.materialize([one], instance=instance).success
+        assert len(instance.get_runs()) == 2
+
+
+def test_connections_stay_open_but_not_over_a_fork(tmp_path: Path) -> None:
+    with instance_in(tmp_path, kept=True) as instance:
+        run_id = dg.materialize([one], instance=instance).run_id
+        assert {"index.db", "runs.db", f"{run_id}.db"} <= open_files()
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.write(writing, repr(open_files()).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            assert told.read() == "set()"
+        # Both go on with connections of their own.
+        assert len(instance.all_logs(run_id)) > 5
+    assert open_files() == set()
+
+
+def test_few_runs_are_kept_open(tmp_path: Path) -> None:
+    with instance_in(tmp_path, kept=True) as instance:
+        for _ in range(6):
+            dg.materialize([one], instance=instance)
+        assert isinstance(instance.event_log_storage, KeptEventLogStorage)
+        assert len(open_files() - {"runs.db"}) == 4
+        assert len(instance.get_runs()) == 6
