@@ -6,6 +6,7 @@ the supervisor alone, and so that everything the run ever starts can be ended to
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -26,13 +27,16 @@ GRACE_SECONDS = 3.0
 ORPHAN_SECONDS = 4.5
 """The same for a run whose command line is gone: nothing else takes any of its 5 seconds."""
 
+_REPEAT_SECONDS = 0.5
+
 
 def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Path) -> "Worker":
     """Fork a worker for a run that is recorded already; its streams go to the log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     # The folder of multiprocessing's sockets. Made here, it is removed when the command ends; the
     # worker's own would stay, as nothing of it runs behind its end.
-    get_temp_dir()
+    folder = get_temp_dir()
+    supervisor = os.getpid()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid:
@@ -47,11 +51,17 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
         os.close(write_end)
         _redirect(log)
         start_fork_server()
-        threading.Thread(target=_watch, args=(read_end,), daemon=True).start()
-        code = _execute(ref, run_id, job)
+        threading.Thread(target=_watch, args=(read_end, folder), daemon=True).start()
+        try:
+            code = _execute(ref, run_id, job)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         code = 130
     finally:
+        if os.getppid() != supervisor:
+            # Nobody else removes it then.
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(code)
 
 
@@ -108,11 +118,15 @@ def _redirect(log: Path) -> None:
     )
 
 
-def _watch(lifeline: int) -> None:
+def _watch(lifeline: int, folder: str) -> None:
     """End the run when the supervisor is gone: its end of the pipe closes with it."""
     os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(ORPHAN_SECONDS)
+    until = time.monotonic() + ORPHAN_SECONDS
+    while time.monotonic() < until:
+        # Again and again: a run tells the steps that it has, and then may start others.
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(_REPEAT_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpid(), signal.SIGKILL)
 
 

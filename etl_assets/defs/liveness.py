@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -74,7 +75,7 @@ def ending_with_the_run() -> Iterator[None]:
 
     def watch(done: int) -> None:
         if done not in wait([sentinel, done]):
-            _end_this_process(done)
+            _end_this_process(done, ORPHAN_SECONDS)
 
     with _watching(watch):
         yield
@@ -95,7 +96,8 @@ def ending_with_dagster_dev() -> Iterator[None]:
     def watch(done: int) -> None:
         while not wait([done], _POLL_SECONDS):
             if is_gone(server):
-                _end_this_process(done)
+                # Again and again: a run tells the steps that it has, and then may start others.
+                _end_this_process(done, _POLL_SECONDS)
                 return
 
     with _watching(watch):
@@ -116,11 +118,15 @@ def _watching(watch: Callable[[int], None]) -> Iterator[None]:
         os.close(done_read)
 
 
-def _end_this_process(done: int) -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-    if not wait([done], ORPHAN_SECONDS):
-        # In a call that hears no signal, such as SQLite's count.
-        os.kill(os.getpid(), signal.SIGKILL)
+def _end_this_process(done: int, pause: float) -> None:
+    """Interrupt this process, again after each pause, and kill it where that does not help."""
+    until = time.monotonic() + ORPHAN_SECONDS
+    while time.monotonic() < until:
+        os.kill(os.getpid(), signal.SIGINT)
+        if wait([done], pause):
+            return
+    # In a call that hears no signal, such as SQLite's count.
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _dagster_dev(pid: int) -> str | None:

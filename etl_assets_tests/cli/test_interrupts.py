@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
@@ -193,7 +194,11 @@ def test_a_killed_supervisor_takes_its_run_along_and_the_next_start_says_so(
 ) -> None:
     # A step that counts hears nothing: it has to be ended from outside.
     shop = endless_shop(tmp_path, verify="count")
-    with running(shop, *EXPORT) as command:
+    # A short path: addresses of sockets are below it.
+    with (
+        TemporaryDirectory() as temporary,
+        running(shop, *EXPORT, env={"TMPDIR": temporary}) as command,
+    ):
         command.wait_for(lambda: all(f"{stem}.json" in shop.names() for stem in SIBLINGS))
         command.process.kill()
         command.process.wait()
@@ -201,6 +206,7 @@ def test_a_killed_supervisor_takes_its_run_along_and_the_next_start_says_so(
         while command.processes() and time.monotonic() < until:
             time.sleep(0.1)
         assert command.processes() == {}
+        assert list(Path(temporary).iterdir()) == []
     done = etl_assets(tmp_path, *EXPORT, "--limit", "1")
     assert (done.code, done.err) == (0, "")
     with instance_of(tmp_path / ".dagster_home") as instance:
