@@ -19,11 +19,11 @@ from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
+from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.liveness import sweep_dead_runs
-from etl_assets.defs.shard_assets import lanes_of
 from etl_assets.errors import StoreError
 from etl_assets.shard_export import query_record, window_record
-from etl_assets.store.complete import is_complete, is_proven, reset_window
+from etl_assets.store.complete import is_complete, proven_manifest, reset_window
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import folder_parts
 from etl_assets.topology import Shard
@@ -126,14 +126,12 @@ def _export(
 
 
 def _unproven(folder: Folder, export: Export) -> list[Shard]:
-    settings = export.table.settings
-    query = query_record(settings)
-    key = export.window.key
-    window = window_record(settings, export.window)
+    table = export.table.settings
+    settings = (table.csv, query_record(table), window_record(table, export.window))
     return [
         shard
         for shard in export.table.shards
-        if not is_proven(folder, key, shard, settings.csv, query, window)
+        if proven_manifest(folder, export.window.key, shard, settings) is None
     ]
 
 

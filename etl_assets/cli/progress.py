@@ -9,8 +9,9 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
 from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.lanes import Lane
 from etl_assets.defs.names import shard_key
-from etl_assets.defs.shard_assets import PROGRESS_EVENT, Lane
+from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.topology import Shard
 
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
@@ -64,6 +65,7 @@ class RunProgress:
         )
 
     def __post_init__(self) -> None:
+        self._queues: dict[str, list[ShardProgress]] = {}
         self._by_key = {shard_key(shard): progress for shard, progress in self.shards.items()}
 
     def count(self, state: State) -> int:
@@ -114,9 +116,11 @@ class RunProgress:
 
     def _started(self, step_key: str) -> None:
         lane = self.lanes.get(step_key)
-        waiting = [s for s in lane.shards if s in self.shards] if lane else []
-        if waiting and self.shards[waiting[0]].state is State.WAITING:
-            self.shards[waiting[0]].state = State.RUNNING
+        if lane is not None:
+            self._queues[step_key] = [self.shards[s] for s in lane.shards if s in self.shards]
+            # A lane of several says in which order.
+            if len(lane.shards) == 1:
+                self._next_of_lane(step_key)
 
     def _written(self, event: DagsterEvent) -> None:
         data: Any = event.event_specific_data
@@ -129,7 +133,7 @@ class RunProgress:
         progress.bytes = _number(record.metadata, "bytes")
         progress.seconds = float(record.metadata["seconds"].value)
         self.changed.append(progress)
-        self._next_of_lane(progress.shard, event.step_key or "")
+        self._next_of_lane(event.step_key or "")
 
     def _checked(self, event: DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
@@ -141,10 +145,15 @@ class RunProgress:
             self.warnings.append(cause)
             return
         self._fail(progress, cause)
-        self._next_of_lane(progress.shard, event.step_key or "")
+        self._next_of_lane(event.step_key or "")
 
     def _engine(self, event: DagsterEvent) -> None:
         metadata = event.engine_event_data.metadata
+        if ORDER_EVENT in metadata:
+            keys: Any = metadata[ORDER_EVENT].value
+            ordered = map(self._by_key.get, map(dg.AssetKey.from_user_string, keys))
+            self._queues[event.step_key or ""] = [one for one in ordered if one is not None]
+            self._next_of_lane(event.step_key or "")
         if PROGRESS_EVENT not in metadata:
             return
         progress = self._by_key.get(
@@ -174,15 +183,10 @@ class RunProgress:
         progress.cause = cause
         self.changed.append(progress)
 
-    def _next_of_lane(self, shard: Shard, step_key: str) -> None:
-        lane = self.lanes.get(step_key)
-        rest = [
-            s
-            for s in (lane.shards if lane else ())
-            if s in self.shards and self.shards[s].state is State.WAITING
-        ]
-        if rest:
-            self.shards[rest[0]].state = State.RUNNING
+    def _next_of_lane(self, step_key: str) -> None:
+        waiting = [p for p in self._queues.get(step_key, ()) if p.state is State.WAITING]
+        if waiting:
+            waiting[0].state = State.RUNNING
 
 
 def _number(metadata: Mapping[str, Any], name: str) -> int:

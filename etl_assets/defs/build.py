@@ -9,10 +9,11 @@ from etl_assets.defs.checks import drift_check
 from etl_assets.defs.executor import export_executor
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
+from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.schedules import export_schedule
 from etl_assets.defs.sensors import dead_run_sensor
-from etl_assets.defs.shard_assets import lane_assets, lanes_of, source_tables
+from etl_assets.defs.shard_assets import lane_assets, source_tables
 from etl_assets.defs.table_assets import table_asset
 from etl_assets.topology import load_topology
 
@@ -53,5 +54,5 @@ def build_definitions(
             ),
             **(resources or {}),
         },
-        executor=export_executor(config),
+        executor=export_executor(config, tables),
     )

@@ -1,23 +1,32 @@
 """The executor: Dagster's own, warm, within every host's limit; it tags runs with their process."""
 
 import multiprocessing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.liveness import ending_with_dagster_dev, record_owner
+from etl_assets.defs.order import known_sizes, priorities_of, with_priorities
 from etl_assets.defs.shard_assets import HOST_TAG
+from etl_assets.topology import LogicalTable
 
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
 _IN_PROCESS: Any = dg.in_process_executor.executor_creation_fn
 PRELOAD = ["etl_assets.defs.preload"]
 
 
-def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
-    """The executor of every run: the UI's Materialize button uses it too."""
+def export_executor(
+    config: ExportConfig, tables: Iterable[LogicalTable] = ()
+) -> dg.ExecutorDefinition:
+    """The executor of every run: the UI's Materialize button uses it too.
+
+    Where a run has more steps than processes, those of the largest shards of `tables` go first.
+    """
     limits = {name: host.max_connections for name, host in config.hosts.items()}
     if config.execution.executor == "in_process":
         return _in_process(limits)
@@ -36,7 +45,8 @@ def export_executor(config: ExportConfig) -> dg.ExecutorDefinition:
     def multiprocess(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
         settings = _settings(context.executor_config, limits)
-        return OwnedExecutor(_MULTIPROCESS(context._replace(executor_config=settings)))
+        inner = _MULTIPROCESS(context._replace(executor_config=settings))
+        return OwnedExecutor(inner, partial(_in_order, config, tables, settings["max_concurrent"]))
 
     return multiprocess
 
@@ -54,8 +64,11 @@ def _in_process(limits: Mapping[str, int]) -> dg.ExecutorDefinition:
 class OwnedExecutor(Executor):
     """Another executor, whose run is tagged with the process that executes it."""
 
-    def __init__(self, inner: Executor) -> None:
+    def __init__(
+        self, inner: Executor, in_order: Callable[[dg.DagsterInstance, Any], Any] | None = None
+    ) -> None:
         self._inner = inner
+        self._in_order = in_order
 
     @property
     def retries(self) -> Any:
@@ -72,12 +85,35 @@ class OwnedExecutor(Executor):
         record_owner(plan_context.instance, plan_context.dagster_run)
         try:
             with ending_with_dagster_dev():
+                if self._in_order is not None:
+                    execution_plan = self._in_order(plan_context.instance, execution_plan)
                 yield from self._inner.execute(plan_context, execution_plan)
         finally:
             # An interrupted run may leave slots claimed, for the daemon to find a minute later.
             storage = plan_context.instance.event_log_storage
             if storage.supports_global_concurrency_limits:
                 storage.free_concurrency_slots_for_run(plan_context.run_id)
+
+
+def _in_order(
+    config: ExportConfig,
+    tables: Iterable[LogicalTable],
+    processes: int,
+    instance: dg.DagsterInstance,
+    plan: Any,
+) -> Any:
+    """The plan with the priorities of its lanes, where some have to wait."""
+    wanted = set(plan.step_keys_to_execute)
+    lanes_by_table = {
+        table.name: lanes
+        for table in tables
+        if (lanes := [lane for lane in lanes_of(config, table) if lane.name in wanted])
+    }
+    lanes = [lane for found in lanes_by_table.values() for lane in found]
+    if len(lanes) <= processes:
+        return plan
+    sizes = known_sizes(instance, config, [t for t in tables if t.name in lanes_by_table])
+    return with_priorities(plan, priorities_of(lanes, sizes))
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:

@@ -64,7 +64,10 @@ class CsvIOManager(dg.ConfigurableIOManager):
         folder.write_json(manifest_name(manifest.shard), manifest.as_json())
         # Last of all: until the new file is proven, the older one may be the only one.
         remove_older_copies(folder, manifest)
-        return _shard_metadata(staged, folder, self.preview)
+        metadata = _shard_metadata(manifest, folder)
+        if self.preview and manifest.rows:
+            metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
+        return metadata
 
     def commit_window(self, staged: StagedWindow, log: dg.DagsterLogManager) -> Mapping[str, Any]:
         """Put a table's merged file under its final name and prove the window."""
@@ -85,6 +88,10 @@ class CsvIOManager(dg.ConfigurableIOManager):
             case StagedShard():
                 with obj.file:
                     context.add_output_metadata(self.commit_shard(obj))
+            case ShardManifest():
+                # Proven by an earlier run: the file and its manifest stay as they are.
+                folder = self.folder(obj.table, obj.partition)
+                context.add_output_metadata(_shard_metadata(obj, folder))
             case StagedWindow():
                 with obj.merged or nullcontext():
                     context.add_output_metadata(self.commit_window(obj, context.log))
@@ -139,9 +146,8 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
     return found
 
 
-def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[str, Any]:
-    manifest = staged.manifest
-    metadata: dict[str, Any] = {
+def _shard_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
+    return {
         "dagster/partition_row_count": manifest.rows,
         "dagster/uri": folder.uri(manifest.file),
         "dagster/column_schema": _schema(manifest.columns),
@@ -153,9 +159,6 @@ def _shard_metadata(staged: StagedShard, folder: Folder, preview: int) -> dict[s
         "source_rows": manifest.source_rows,
         "snapshot": dg.MetadataValue.json(manifest.as_json()["snapshot"]),
     }
-    if preview and manifest.rows:
-        metadata["preview"] = dg.MetadataValue.md(_preview(staged, preview))
-    return metadata
 
 
 def _table_metadata(manifest: TableManifest, folder: Folder) -> Mapping[str, Any]:

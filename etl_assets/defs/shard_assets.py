@@ -1,21 +1,22 @@
 """Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckResult, AssetObservation, Failure, Output
 from dagster._core.events import EngineEventData
+from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.lanes import Lane
 from etl_assets.defs.liveness import ending_with_the_run
-from etl_assets.defs.names import lane_names, shard_key, shard_names, source_key
+from etl_assets.defs.names import shard_key, source_key
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -26,7 +27,17 @@ from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.slots import connection_slot
 from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError
-from etl_assets.shard_export import Progress, ShardTask, StagedShard, stage_shard
+from etl_assets.shard_export import (
+    Progress,
+    ShardTask,
+    StagedShard,
+    query_record,
+    stage_shard,
+    window_record,
+)
+from etl_assets.sizes import last_sizes
+from etl_assets.store.complete import proven_manifest
+from etl_assets.store.manifest import ShardManifest
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
@@ -34,47 +45,7 @@ CHECK_NAME = "rows_match_source"
 HOST_TAG = "etl_assets/host"
 PROGRESS_EVENT = "etl_assets_progress"
 PROGRESS_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Lane:
-    """Shard tables of one host and one logical table that one step exports one by one.
-
-    Attributes:
-        name: of its op, and so of its step.
-        host: where its shards are.
-        outputs: its shards in the configuration's order, by the names of their outputs.
-    """
-
-    name: str
-    host: str
-    outputs: Mapping[str, Shard]
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """Its shards."""
-        return tuple(self.outputs.values())
-
-
-def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
-    """A logical table's lanes, as `execution.lanes` asks for them."""
-    wanted = config.execution.lanes
-    names = shard_names(table)
-    if not isinstance(wanted, int):
-        return [Lane(name, shard.host, {name: shard}) for shard, name in names.items()]
-    hosts: dict[str, list[Shard]] = {}
-    for shard in table.shards:
-        hosts.setdefault(shard.host, []).append(shard)
-    lanes = {
-        (host, number): shards[number::wanted]
-        for host, shards in hosts.items()
-        for number in range(min(wanted, len(shards)))
-    }
-    lane_of = lane_names(table, lanes)
-    return [
-        Lane(lane_of[place], place[0], {names[shard]: shard for shard in shards})
-        for place, shards in lanes.items()
-    ]
+ORDER_EVENT = "etl_assets_order"
 
 
 def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.AssetsDefinition:
@@ -98,10 +69,7 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         name=lane.name,
         out={
             # Not required: a failed shard of a lane has no output, its siblings have.
-            **{
-                name: dg.Out(StagedShard, io_manager_key="csv", is_required=False)
-                for name in outputs
-            },
+            **{name: dg.Out(dg.Any, io_manager_key="csv", is_required=False) for name in outputs},
             **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
         },
         required_resource_keys={"database", "csv"},
@@ -163,7 +131,13 @@ def _export(
     """Export shard after shard; a failed one does not stop the others, but fails the step."""
     task_of = _tasks(context, config, table)
     failures: list[str] = []
-    for name, shard in shards.items():
+    for name, shard in _largest_first(context, table, shards).items():
+        kept = _proven_before(context, task_of(shard))
+        if kept is not None:
+            context.log.info("%s: kept, proven by the run that this one repeats", shard)
+            yield Output(kept, output_name=name)
+            yield from _checked(context, shard, passed=True, metadata=_rows(kept))
+            continue
         try:
             staged = _stage(context, task_of(shard))
         except EtlAssetsError as error:
@@ -175,12 +149,59 @@ def _export(
         if staged.manifest.sample is not None:
             yield _sample(context, staged)
             continue
-        rows = {"rows": staged.manifest.rows, "source_rows": staged.manifest.source_rows}
         yield Output(staged, output_name=name)
-        yield from _checked(context, shard, passed=True, metadata=rows)
+        yield from _checked(context, shard, passed=True, metadata=_rows(staged.manifest))
     if failures:
         # What may heal by itself has been tried again already.
         raise Failure("\n".join(failures), allow_retries=False)
+
+
+def _rows(manifest: ShardManifest) -> dict[str, Any]:
+    return {"rows": manifest.rows, "source_rows": manifest.source_rows}
+
+
+def _largest_first(
+    context: dg.OpExecutionContext, table: LogicalTable, shards: dict[str, Shard]
+) -> dict[str, Shard]:
+    """A lane's shards, by the size of their last files; its first event says so."""
+    if len(shards) == 1:
+        return shards
+    csv: CsvIOManager = context.resources.csv
+    sizes = last_sizes(csv.directory, table)
+    ordered = sorted(shards.items(), key=lambda item: -sizes.get(item[1], 0))
+    keys = [shard_key(shard).to_user_string() for _, shard in ordered]
+    context.instance.report_engine_event(
+        f"{len(keys)} shards, one by one, the largest of last time first",
+        context.run,
+        EngineEventData({ORDER_EVENT: dg.MetadataValue.json(keys)}),
+        step_key=context.get_step_execution_context().step.key,
+    )
+    return dict(ordered)
+
+
+def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> ShardManifest | None:
+    """The manifest of a shard that needs no export: a run that this one resumes has proven it.
+
+    Dagster's re-execution from failure repeats the whole step of a lane.
+    """
+    tags = context.run.tags
+    if tags.get(RESUME_RETRY_TAG) != "true" or task.limit is not None:
+        return None
+    csv: CsvIOManager = context.resources.csv
+    folder = csv.folder(task.shard.table, task.window.key)
+    settings = (task.csv, query_record(task.table), window_record(task.table, task.window))
+    manifest = proven_manifest(folder, task.window.key, task.shard, settings)
+    return manifest if manifest is not None and manifest.run_id in _ancestors(context) else None
+
+
+def _ancestors(context: dg.OpExecutionContext) -> set[str]:
+    """The runs that this one repeats, the latest of them first."""
+    found: set[str] = set()
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.parent_run_id is not None and run.parent_run_id not in found:
+        found.add(run.parent_run_id)
+        run = context.instance.get_run_by_id(run.parent_run_id)
+    return found
 
 
 def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:

@@ -19,9 +19,7 @@ _PATIENCE_SECONDS = 10.0
 @contextmanager
 def connection_slot(context: dg.OpExecutionContext, host: str, limit: int) -> Iterator[None]:
     """Hold one of a host's slots of this instance; waits until one is free."""
-    folder = Path(context.instance.root_directory) / "slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{host}.{number}.lock") for number in range(limit)]
+    locks = _locks(context.instance, host, limit)
     told = False
     began = time.monotonic()
     while (held := _free(locks)) is None:
@@ -33,6 +31,23 @@ def connection_slot(context: dg.OpExecutionContext, host: str, limit: int) -> It
         yield
     finally:
         held.release()
+
+
+@contextmanager
+def free_slot(instance: dg.DagsterInstance, host: str, limit: int) -> Iterator[bool]:
+    """Hold one of a host's slots if one is free, and say whether."""
+    held = _free(_locks(instance, host, limit))
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _locks(instance: dg.DagsterInstance, host: str, limit: int) -> list[FileLock]:
+    folder = Path(instance.root_directory) / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return [FileLock(folder / f"{host}.{number}.lock") for number in range(limit)]
 
 
 def _free(locks: list[FileLock]) -> FileLock | None:

@@ -22,6 +22,11 @@ _COLUMNS = sa.text(
     "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
 ).bindparams(sa.bindparam("databases", expanding=True))
 
+_DATA_BYTES = sa.text(
+    "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA IN :databases"
+).bindparams(sa.bindparam("databases", expanding=True))
+
 
 def databases_of(engines: Engines, host: str) -> list[str]:
     """The databases of a host that the account can see, the server's own left out."""
@@ -52,6 +57,17 @@ def tables_of(
                 column = Column(name, kind, nullable == "YES", charset)
                 found[database, table] = (*found.get((database, table), ()), column)
     return found
+
+
+def data_bytes(engines: Engines, host: str, databases: Iterable[str]) -> dict[TableName, int]:
+    """How large the tables of some databases are, by the server's statistics; SQLite has none."""
+    if engines.host(host).backend == "sqlite":
+        return {}
+    with engines.get(host, "").connect() as connection:
+        rows = connection.execute(_DATA_BYTES, {"databases": list(databases)})
+        return {
+            (text_of(database), text_of(table)): int(size or 0) for database, table, size in rows
+        }
 
 
 def matching_tables(engines: Engines, host: str, pattern: str) -> list[TableName]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from etl_assets.config import HostConfig
 from etl_assets.config_values import FILE_OPTIONS, PATH_OPTIONS
@@ -121,8 +121,12 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
     secret = settings.password.value() if settings.password else ""
     engine = sa.create_engine(
         make_url(settings.url),
-        # One connection a step, closed at its end: a pool would only hold sockets back.
-        poolclass=NullPool,
+        # One shard after another has the same connection; the step's end closes it. Whoever gives
+        # it back has ended the transaction.
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=-1,
+        pool_reset_on_return=None,
         connect_args={
             **CONNECT_DEFAULTS,
             # PyMySQL takes a CA and verifies nothing with it, unless it is told to.

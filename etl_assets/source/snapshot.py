@@ -37,6 +37,8 @@ _PIN_MARIADB = (
 )
 _PIN_MYSQL = ("SET SESSION max_execution_time = 0",)
 
+_PINNED = "etl_assets_pinned"
+
 _TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB", "SQLite"})
 
 
@@ -119,8 +121,11 @@ def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]
 
 def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
     dialect: Any = connection.dialect
-    for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
-        connection.exec_driver_sql(statement)
+    # What the connection's earlier shards have been told holds still.
+    if not connection.info.get(_PINNED):
+        for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
+            connection.exec_driver_sql(statement)
+        connection.info[_PINNED] = True
     start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
     position = position_around(connection, lambda: connection.exec_driver_sql(start))
     taken_at = datetime.now(UTC)

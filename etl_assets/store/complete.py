@@ -109,24 +109,25 @@ def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
         folder.remove(manifest_name(shard))
 
 
-def is_proven(
+def proven_manifest(
     folder: Folder,
     partition: str,
     shard: Shard,
-    csv_format: CsvFormat,
-    query: QueryRecord,
-    window: WindowRecord | None,
-) -> bool:
-    """Whether a shard's file can stay as it is: proven, of these conventions, query and window."""
+    settings: tuple[CsvFormat, QueryRecord, WindowRecord | None],
+) -> ShardManifest | None:
+    """The manifest of a shard whose file can stay as it is; None where it has to be exported.
+
+    It is proven, and of these conventions, this query and this window.
+    """
     manifest = ShardManifest.read(folder, manifest_name(shard))
-    return (
+    if (
         manifest is not None
-        and manifest.csv == csv_format
-        and manifest.query == query
-        and manifest.window == window
-        and manifest.file == csv_name(shard, csv_format)
+        and _settings(manifest) == settings
+        and manifest.file == csv_name(shard, manifest.csv)
         and _proves(folder, manifest, shard, partition)
-    )
+    ):
+        return manifest
+    return None
 
 
 def _proves(folder: Folder, manifest: ShardManifest, shard: Shard, partition: str) -> bool:

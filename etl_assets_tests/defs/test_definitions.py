@@ -221,6 +221,18 @@ def test_a_number_of_lanes_gathers_the_shards_of_one_host(
     assert in_lanes.asset_graph.get_all_asset_keys() == before
 
 
+@pytest.mark.parametrize(("shards", "steps"), [(64, 64), (65, 3)])
+def test_auto_gathers_many_shards_into_as_many_lanes_as_there_are_connections(
+    tmp_path: Path, shards: int, steps: int
+) -> None:
+    many = CONFIG.replace("processes: 3", "lanes: auto").replace(
+        "shop_{00..01}.orders_{00..01}", f"shop.orders_{{1..{shards - 1}}}"
+    )
+    gathered = lanes(load(tmp_path, many).get_repository_def())
+    assert sum(map(len, gathered.values())) == shards
+    assert len(gathered) == steps
+
+
 TABLE = TableConfig.model_validate(
     {
         "shards": [{"host": "h", "tables": "a.b"}],

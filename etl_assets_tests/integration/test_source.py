@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pymysql.cursors import Cursor
 from pymysql.err import OperationalError
 
-from etl_assets.source.abandon import end_query
+from etl_assets.source.abandon import end_query, thread_of
 from etl_assets.source.catalog import databases_of, matching_tables, tables_of
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import error_number
@@ -105,6 +105,25 @@ def test_a_forked_child_leaves_its_parent_s_connection_alone(
         assert child.exitcode == 0
         assert receiver.recv() == (True, 1, 2)
         assert count(snapshot.connection, shard) == 2
+
+
+def test_one_shard_after_another_has_the_same_connection(
+    server: Server, engines: Engines, shard: Shard
+) -> None:
+    threads = []
+    for rows in (2, 3):
+        with open_snapshot(engines, shard) as snapshot:
+            threads.append(thread_of(snapshot.connection))
+            # A snapshot of its own all the same.
+            assert count(snapshot.connection, shard) == rows
+        server.execute(f"INSERT INTO {shard.database}.t VALUES ({rows + 1})")
+    assert threads[0] == threads[1]
+    with pytest.raises(RuntimeError), open_snapshot(engines, shard):
+        raise RuntimeError
+    with open_snapshot(engines, shard) as snapshot:
+        assert thread_of(snapshot.connection) not in threads
+        zone = snapshot.connection.exec_driver_sql("SELECT @@session.time_zone").scalar_one()
+        assert zone == "+00:00"
 
 
 def test_a_snapshot_is_one_even_where_the_server_defaults_to_read_committed(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.store.complete import complete_window, is_proven
+from etl_assets.store.complete import complete_window, proven_manifest
 from etl_assets.store.compression import compressor, decompressed
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
@@ -95,7 +95,7 @@ class Window:
         unproven = [
             shard
             for shard in SHARDS
-            if not is_proven(self.folder, KEY, shard, self.csv, QUERY, WINDOW)
+            if not proven_manifest(self.folder, KEY, shard, (self.csv, QUERY, WINDOW))
         ]
         again = any(line.endswith(ANEW) for line in findings)
         self.export(*(SHARDS if again else unproven))

@@ -9,7 +9,7 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError
-from etl_assets.store.complete import complete_window, is_proven, reset_window
+from etl_assets.store.complete import complete_window, proven_manifest, reset_window
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.topology import Shard
@@ -60,8 +60,8 @@ def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> N
 
 def test_a_shard_of_another_window_is_exported_again(folder: LocalFolder) -> None:
     longer = WINDOW.model_copy(update={"end": WINDOW.end + timedelta(days=6)})
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, longer)
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, None)
+    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, longer))
+    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, None))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_columns_that_differ_are_named(
 
 
 def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
-    assert all(is_proven(folder, KEY, shard, PLAIN, QUERY, WINDOW) for shard in SHARDS)
+    assert all(proven_manifest(folder, KEY, shard, (PLAIN, QUERY, WINDOW)) for shard in SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
 def test_a_shard_of_other_conventions_is_not_proven(
     folder: LocalFolder, csv_format: CsvFormat
 ) -> None:
-    assert not is_proven(folder, KEY, SHARDS[0], csv_format, QUERY, WINDOW)
+    assert not proven_manifest(folder, KEY, SHARDS[0], (csv_format, QUERY, WINDOW))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,9 @@ def test_a_shard_of_other_conventions_is_not_proven(
     ],
 )
 def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY.model_copy(update=facts), WINDOW)
+    assert not proven_manifest(
+        folder, KEY, SHARDS[0], (PLAIN, QUERY.model_copy(update=facts), WINDOW)
+    )
 
 
 def test_a_shard_whose_file_has_another_size_is_not_proven(
@@ -187,23 +189,23 @@ def test_a_shard_whose_file_has_another_size_is_not_proven(
 ) -> None:
     with (tmp_path / csv_name(SHARDS[0], PLAIN)).open("ab") as file:
         file.write(b"\n")
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
-    assert is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
+    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
+    assert proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
 
 
 def test_a_shard_without_its_file_or_its_manifest_is_not_proven(folder: LocalFolder) -> None:
     folder.remove(csv_name(SHARDS[0], PLAIN))
     folder.remove(manifest_name(SHARDS[1]))
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
-    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
+    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
+    assert not proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
 
 
 def test_the_proof_of_another_shard_or_file_is_none(folder: LocalFolder) -> None:
     other = folder.read_json(manifest_name(SHARDS[0]))
     folder.write_json(manifest_name(SHARDS[1]), other)
     change(folder, manifest_name(SHARDS[2]), file=csv_name(SHARDS[0], PLAIN))
-    assert not is_proven(folder, KEY, SHARDS[1], PLAIN, QUERY, WINDOW)
-    assert not is_proven(folder, KEY, SHARDS[2], PLAIN, QUERY, WINDOW)
+    assert not proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
+    assert not proven_manifest(folder, KEY, SHARDS[2], (PLAIN, QUERY, WINDOW))
 
 
 def test_resetting_removes_the_proofs_of_these_shards_and_nothing_else(
@@ -235,11 +237,11 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
 
 
 def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
-    assert not is_proven(folder, "2026-11-30", SHARDS[0], PLAIN, QUERY, WINDOW)
+    assert not proven_manifest(folder, "2026-11-30", SHARDS[0], (PLAIN, QUERY, WINDOW))
     with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
         complete_window(folder, "2026-11-30", SHARDS)
     export_shard(folder, SHARDS[0], [(1, "one")], sample=1)
-    assert not is_proven(folder, KEY, SHARDS[0], PLAIN, QUERY, WINDOW)
+    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
     assert str(SHARDS[0]) in refusal(folder)
 
 
