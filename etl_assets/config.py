@@ -263,7 +263,9 @@ class ExportConfig(Model):
                 fsspec.get_filesystem_class(self.directory.partition("://")[0])
             except (ImportError, ValueError) as error:
                 wanted = "a URL that fsspec knows and has the package for"
-                problem = f"wanted {wanted}, found {self.directory!r}: {error}"
+                # The package of S3 is an extra of this product; those of others are the user's.
+                hint = "; install etl-assets[s3]" if self.directory.startswith("s3") else ""
+                problem = f"wanted {wanted}, found {self.directory!r}: {error}{hint}"
                 yield ("output", "directory"), problem
         for name, table in self.tables.items():
             if table.csv.compression == "zstd" and find_spec("zstandard") is None:

@@ -8,12 +8,14 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
+from etl_assets import errors
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.lanes import Lane
 from etl_assets.defs.names import shard_key
 from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.topology import Shard
 
+_OWN_ERRORS = frozenset(name for name, kind in vars(errors).items() if isinstance(kind, type))
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
@@ -200,7 +202,8 @@ def _cause(event: DagsterEvent) -> str | None:
     if data.user_failure_data is not None and data.user_failure_data.description:
         return data.user_failure_data.description
     error = data.error
-    while error is not None and error.cause is not None:
+    # Dagster's own wraps the cause; what this product says of it has a next step.
+    while error is not None and error.cause is not None and error.cls_name not in _OWN_ERRORS:
         error = error.cause
     if error is None:
         return "the step failed without an error"
@@ -208,4 +211,6 @@ def _cause(event: DagsterEvent) -> str | None:
         return None
     if error.cls_name == "ChildProcessCrashException":
         return "its process ended without a word: killed, or out of memory"
-    return " ".join(error.message.split())
+    # Dagster puts the name of the class in front.
+    said = error.message if error.cls_name not in _OWN_ERRORS else error.message.partition(": ")[2]
+    return " ".join(said.split())

@@ -1,22 +1,43 @@
 """A window's folder on an object store, through fsspec: uploads that are completed or absent."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import fsspec
+from fsspec.config import conf
 from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
+from etl_assets.errors import StoreError
 from etl_assets.store.files import Folder, LocalFolder, StagedFile, store_error
+
+_PUT_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
+"""Where one request writes an object, whole or not at all; elsewhere only a commit does."""
+
+PART_BYTES = 32 << 20
+"""A larger file is uploaded in parts of this size while it is made; S3 takes 10,000 of them."""
+
+_S3_CLIENT = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}
+"""Seconds, and requests; whoever wants others says so in fsspec's own configuration."""
 
 
 def open_url(url: str | UPath, *parts: str) -> Folder:
     """The folder below an fsspec URL; a local one for `file://`."""
-    path = UPath(url).joinpath(*parts)
+    path = url if isinstance(url, UPath) else UPath(url, **_options(url))
+    path = path.joinpath(*parts)
     if path.protocol in ("", "file", "local"):
         return LocalFolder(Path(path.path))
     return RemoteFolder(path)
+
+
+def _options(url: str) -> dict[str, Any]:
+    protocol = url.partition("://")[0]
+    if protocol not in ("s3", "s3a"):
+        return {}
+    own = conf.get("s3", {})
+    return {"config_kwargs": {**_S3_CLIENT, **own.get("config_kwargs", {})}}
 
 
 class RemoteFolder(Folder):
@@ -29,79 +50,133 @@ class RemoteFolder(Folder):
         return f"RemoteFolder({str(self._path)!r})"
 
     def stage(self, name: str) -> StagedFile:
-        try:
-            return _Upload(self._path.fs, (self._path / name).path, name)
-        except OSError as error:
-            raise store_error(self.location(name), error) from error
+        return _Upload(self._path / name)
 
     def open(self, name: str) -> IO[bytes]:
-        opened: IO[bytes] = self._path.fs.open((self._path / name).path, "rb")
+        with _told(self.location(name)):
+            opened: IO[bytes] = self._path.fs.open((self._path / name).path, "rb")
         return opened
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        with _told(self.location(name)):
+            yield from super().blocks(name)
 
     def size(self, name: str) -> int | None:
         # What the file system remembers of it may be from before another process wrote it.
         self._path.fs.invalidate_cache()
         try:
-            return int(self._path.fs.size((self._path / name).path))
+            with _told(self.location(name)):
+                return int(self._path.fs.size((self._path / name).path))
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise store_error(self.location(name), error) from error
 
     def names(self) -> list[str]:
         # Listings may be remembered by the file system; completeness must see what is there now.
         self._path.fs.invalidate_cache()
         try:
-            return sorted(entry.name for entry in self._path.iterdir())
+            with _told(self.location("")):
+                return sorted(entry.name for entry in self._path.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             # A prefix without files is no folder.
             return []
-        except OSError as error:
-            raise store_error(self.location(""), error) from error
 
     def remove(self, name: str) -> None:
-        try:
+        with contextlib.suppress(FileNotFoundError), _told(self.location(name)):
             self._path.fs.rm_file((self._path / name).path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise store_error(self.location(name), error) from error
 
     def location(self, name: str) -> str:
         return str(self._path / name)
 
 
+@contextlib.contextmanager
+def _told(location: str) -> Iterator[None]:
+    """What a store says as an error of this product's, but that something is not there.
+
+    The libraries of object stores have errors of their own, which are no OSError.
+    """
+    try:
+        yield
+    except (StoreError, FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise store_error(location, error) from error
+    except Exception as error:
+        if not type(error).__module__.startswith(_LIBRARIES):
+            raise
+        raise StoreError(f"{location}: {error}", next_step=_NEXT_STEP) from error
+
+
+_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "azure", "gcsfs", "google", "fsspec", "s3fs")
+_NEXT_STEP = (
+    "see to the bucket, the address, the credentials and what they permit; the object before it "
+    "stays"
+)
+
+
 class _Upload(StagedFile):
-    def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str, name: str) -> None:
-        super().__init__(name)
+    """Held back while it is small and can be put in one request, else uploaded in parts."""
+
+    def __init__(self, path: UPath) -> None:
+        super().__init__(path.name)
         self._path = path
-        # Opened as in a transaction: closing sends the last part, only commit() completes the
-        # upload. Not every file system heeds `autocommit`, and those that do keep the file.
+        self._held: list[bytes] = []
+        self._size = 0
+        self._file: Any = None
+        if path.protocol not in _PUT_WHOLE:
+            self._begin()
+
+    def write(self, data: bytes) -> object:
+        if self._file is None:
+            self._held.append(data)
+            self._size += len(data)
+            if self._size > PART_BYTES:
+                self._begin()
+            return None
+        with self._told():
+            return self._file.write(data)
+
+    def _begin(self) -> None:
+        """Opened as in a transaction: closing sends the last part, only commit() completes it.
+
+        Not every file system heeds `autocommit`, and those that do keep the file.
+        """
+        filesystem: fsspec.AbstractFileSystem = self._path.fs
         transaction = filesystem.transaction
         transaction.start()
         try:
-            self._file = filesystem.open(path, "wb")
+            with self._told():
+                self._file = filesystem.open(self._path.path, "wb", block_size=PART_BYTES)
         finally:
             transaction.files.clear()
             transaction.complete()
-
-    def write(self, data: bytes) -> object:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            raise store_error(self._path, error) from error
+        held, self._held = self._held, []
+        for data in held:
+            self.write(data)
 
     def _finish(self) -> None:
-        try:
-            self._file.close()
-            self._file.commit()
-        except OSError as error:
-            raise store_error(self._path, error) from error
+        with self._told():
+            if self._file is None:
+                self._path.fs.pipe_file(self._path.path, b"".join(self._held))
+            else:
+                self._file.close()
+                self._file.commit()
 
     def _abandon(self) -> None:
+        self._held.clear()
+        if self._file is None:
+            return
         # An upload that cannot be withdrawn must not hide why it was given up.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreError), self._told():
             self._file.discard()
         if isinstance(self._file, AbstractBufferedFile):
             # Its destructor would close it, which sends what is left.
             self._file.closed = True
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """A bucket that is not there is no file that is not there."""
+        try:
+            with _told(str(self._path)):
+                yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise store_error(str(self._path), error) from error
