@@ -12,6 +12,7 @@ import dagster as dg
 from filelock import FileLock
 
 from etl_assets.config import CONFIG_VARIABLE, ExportConfig
+from etl_assets.errors import UsageError
 
 HOME_VARIABLE = "DAGSTER_HOME"
 HOME_NAME = ".dagster_home"
@@ -55,8 +56,20 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of a prepared home.
 
     One process at a time opens it: two that met on an empty folder would both make its tables.
+
+    Raises:
+        UsageError: Dagster cannot open it.
     """
     with FileLock(home / ".opening.lock", timeout=_LOCK_SECONDS):
-        instance = dg.DagsterInstance.from_config(str(home))
+        try:
+            instance = dg.DagsterInstance.from_config(str(home))
+        except Exception as error:
+            # A database that is away, a package that is missing, a setting that is wrong.
+            raise UsageError(
+                str(home / "dagster.yaml"),
+                wanted="settings that Dagster can open an instance with",
+                found=" ".join(str(error).split()) or type(error).__name__,
+                next_step="mend them, or see to what they name",
+            ) from error
     with instance:
         yield instance

@@ -1,14 +1,19 @@
 """The settings of an instance's folder."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from etl_assets.cli.instance import HOME_VARIABLE, prepare_home
 from etl_assets.config import CONFIG_VARIABLE
 from etl_assets.defs.storage import KeptEventLogStorage
-from etl_assets_tests.cli.shop import small_shop
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.shop import DAY, small_shop
+
+EXPORT = ("export", "orders", "--partition", DAY)
 
 
 def test_a_folder_that_has_moved_keeps_its_runs(
@@ -40,3 +45,27 @@ def test_settings_of_the_user_s_own_stay(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "dagster.yaml").write_text(own)
     prepare_home(shop.config)
     assert (tmp_path / "dagster.yaml").read_text() == own
+
+
+def test_settings_that_cannot_be_opened_are_told_in_one_line(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("storage: {postgres: {postgres_url: 'x://y'}}\n")
+    done = etl_assets(shop.folder, *EXPORT, env={"DAGSTER_HOME": str(home)})
+    assert done.code == 2
+    (problem,) = done.problems
+    assert f"{home}/dagster.yaml: wanted settings that Dagster can open" in problem
+    assert shop.names() == []
+
+
+@pytest.mark.parametrize("name", ["postgres", "mysql"])
+def test_an_example_differs_from_the_products_settings_in_its_storage_alone(name: str) -> None:
+    own = yaml.safe_load((files("etl_assets") / "instance" / "dagster.yaml").read_text())
+    root = Path(str(files("etl_assets"))).parent
+    text = (root / "docs" / "examples" / f"dagster-{name}.yaml").read_text()
+    example = yaml.safe_load(text)
+    assert list(example.pop("storage")) == [name]
+    own.pop("storage")
+    assert example == own
+    assert "password: {env: " in text
