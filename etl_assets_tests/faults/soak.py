@@ -105,6 +105,7 @@ def _kill(place: Field, candidates: list[int]) -> None:
 
 def interrupt(place: Field, export: Running) -> None:
     """Ctrl-C, once or more often."""
+    _wait_until_it_hears(export)
     for _ in range(place.chance.randint(1, 3)):
         with suppress(ProcessLookupError):
             os.killpg(export.process.pid, signal.SIGINT)
@@ -114,7 +115,18 @@ def interrupt(place: Field, export: Running) -> None:
 def terminate(place: Field, export: Running) -> None:
     """SIGTERM of the command."""
     del place
+    _wait_until_it_hears(export)
     export.process.send_signal(signal.SIGTERM)
+
+
+def _wait_until_it_hears(export: Running) -> None:
+    """Before its first line Python itself answers a signal, or the system does."""
+    status = Path(f"/proc/{export.process.pid}/status")
+    while export.process.poll() is None:
+        caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.01)
 
 
 def restart(place: Field, export: Running) -> None:
