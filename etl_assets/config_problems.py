@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from etl_assets.errors import ConfigError, SettingError
@@ -34,6 +34,9 @@ _WANTED = {
 
 _COUNTS = ("max_connections",)
 
+_MAY_BE_SECRET = (("hosts",), *(("execution", name) for name in ("celery", "k8s", "docker")))
+"""Where values are not repeated: one may be a password, in a wrong place."""
+
 
 def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
     """Refuse the first key of a mapping that is not one of the known ones.
@@ -49,6 +52,18 @@ def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
                 "wanted one of {known}, found {key}",
                 {"key": str(key), "known": ", ".join(names), "value": found},
             )
+
+
+class Model(BaseModel):
+    """A frozen part of the configuration that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, value: object) -> object:
+        refuse_unknown_keys(value, cls.model_fields)
+        return value
 
 
 def config_error(error: ValidationError, lines: Lines, path: Path) -> ConfigError:
@@ -95,7 +110,8 @@ def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 
 def _shown(location: Location, found: object) -> str:
-    """A value as YAML calls it; what stands at a host may be a password and is not repeated."""
+    """A value as YAML calls it; what may be a password is not repeated."""
+    may_be_secret = any(location[: len(where)] == where for where in _MAY_BE_SECRET)
     match found:
         case None:
             return "nothing"
@@ -105,7 +121,7 @@ def _shown(location: Location, found: object) -> str:
             return "keys with values" if found else "none"
         case list() | tuple():
             return "a list" if found else "none"
-        case _ if found != "" and location[:1] == ("hosts",) and location[-1:] != _COUNTS:
+        case _ if found != "" and may_be_secret and location[-1:] != _COUNTS:
             return "something else"
         case _:
             return repr(found)
