@@ -12,13 +12,12 @@ from typing import Any
 
 from celery.signals import task_prerun
 from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster_celery.tasks import create_task
 from dotenv import load_dotenv
 
 from etl_assets.cli.instance import prepare_home
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.config_executors import EXECUTOR_VARIABLE
-from etl_assets.defs.celery_steps import worker_app
+from etl_assets.defs.celery_steps import worker_app, worker_task
 from etl_assets.errors import EtlAssetsError
 from etl_assets.lock import LOCK_NAME
 
@@ -51,13 +50,12 @@ def _versions(config: ExportConfig) -> list[tuple[int, int] | None]:
 _config = _ready()
 _read = _versions(_config)
 app: Any = worker_app(_config.execution.celery)
-_create: Any = create_task
-execute_plan = _create(app)
+execute_plan: Any = worker_task(app)
 # Once, and not in each of the worker's processes.
 importlib.import_module("etl_assets.defs.preload")
 
 
-@task_prerun.connect
+@task_prerun.connect  # type: ignore[untyped-decorator]
 def _follow_changes(**_: object) -> None:
     """Build the definitions again where the configuration is not the one they were built from."""
     global _read  # noqa: PLW0603

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PrivateAttr,
     TypeAdapter,
@@ -31,7 +33,7 @@ from etl_assets.config_executors import (
     missing_extra,
     unset_references,
 )
-from etl_assets.config_problems import Model, config_error, located, refuse_unknown_keys
+from etl_assets.config_problems import config_error, located, refuse_unknown_keys
 from etl_assets.config_values import (
     Count,
     DriverOptions,
@@ -53,6 +55,18 @@ CONFIG_NAME = "etl_assets.yaml"
 
 RESERVED_TABLES = frozenset({"mysql", "sqlite"})
 """First parts of the upstream tables' asset keys."""
+
+
+class Model(BaseModel):
+    """A frozen part of the configuration that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, value: object) -> object:
+        refuse_unknown_keys(value, cls.model_fields)
+        return value
 
 
 def _refuse_none_and_both(model: Model, one: str, other: str) -> None:
@@ -279,7 +293,6 @@ class ExportConfig(Model):
                 none = "(to nothing where there is no password)"
                 yield ("hosts", name, "password", "env"), f"wanted {wanted} {none}, found it unset"
 
-
     def _unready_executor(self) -> Iterator[tuple[Location, str]]:
         """What the executor lacks; only whoever exports needs it."""
         execution = self.execution
@@ -289,7 +302,7 @@ class ExportConfig(Model):
             wanted = "a URL, or {env: NAME} for one with a password"
             yield ("execution", "celery", "broker"), f"wanted {wanted}, found none"
         settings = getattr(execution, execution.executor, None)
-        given = settings.model_dump() if isinstance(settings, Model) else settings
+        given = settings.model_dump() if isinstance(settings, CeleryConfig) else settings
         for location, name in unset_references(given):
             problem = f"wanted the environment variable {name} set, found it unset"
             yield ("execution", execution.executor, *location), problem

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from etl_assets.config_problems import Model
+from etl_assets.config_problems import refuse_unknown_keys
 from etl_assets.errors import ConfigError, SettingError
 from etl_assets.yaml_lines import Location
 
@@ -113,12 +113,20 @@ UrlOrReference = Annotated[str | dict[str, str], BeforeValidator(_url_or_referen
 Options = Annotated[dict[str, Any], AfterValidator(_without_secrets)]
 
 
-class CeleryConfig(Model):
+class CeleryConfig(BaseModel):
     """Where Celery's messages go; nothing has to be set for another executor."""
+
+    model_config = ConfigDict(frozen=True)
 
     broker: UrlOrReference | None = None
     backend: UrlOrReference = "rpc://"
     config_source: Options = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, value: object) -> object:
+        refuse_unknown_keys(value, cls.model_fields)
+        return value
 
     def resolved(self) -> dict[str, Any]:
         """The settings with the values of their environment variables; never log them."""
@@ -161,9 +169,7 @@ def chosen_executor(configured: ExecutorName) -> ExecutorName:
     for name in EXECUTORS:
         if name == asked:
             return name
-    raise ConfigError(
-        EXECUTOR_VARIABLE, wanted="one of " + ", ".join(EXECUTORS), found=repr(asked)
-    )
+    raise ConfigError(EXECUTOR_VARIABLE, wanted="one of " + ", ".join(EXECUTORS), found=repr(asked))
 
 
 def missing_extra(executor: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from etl_assets.errors import ConfigError, SettingError
@@ -52,18 +52,6 @@ def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
                 "wanted one of {known}, found {key}",
                 {"key": str(key), "known": ", ".join(names), "value": found},
             )
-
-
-class Model(BaseModel):
-    """A frozen part of the configuration that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _knows_its_keys(cls, value: object) -> object:
-        refuse_unknown_keys(value, cls.model_fields)
-        return value
 
 
 def config_error(error: ValidationError, lines: Lines, path: Path) -> ConfigError:

@@ -9,11 +9,14 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
 from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.executor import NOTICE_EVENT
 from etl_assets.defs.names import shard_key
 from etl_assets.defs.shard_assets import PROGRESS_EVENT, Lane
 from etl_assets.topology import Shard
 
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+_CRASHED = ("ChildProcessCrashException", "WorkerLostError")
+"""A step's process that was killed, as Dagster's executors and Celery call it."""
 
 
 class State(Enum):
@@ -47,6 +50,7 @@ class RunProgress:
         refusal: why the logical table refused to be complete.
         warnings: why checks of the logical table did not pass.
         changed: the shards that the last `take` finished.
+        notices: what the user should know while the run goes on.
     """
 
     shards: dict[Shard, ShardProgress]
@@ -55,6 +59,7 @@ class RunProgress:
     failure: str = ""
     warnings: list[str] = field(default_factory=list)
     changed: list[ShardProgress] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, shards: Sequence[Shard], lanes: Iterable[Lane]) -> "RunProgress":
@@ -145,6 +150,8 @@ class RunProgress:
 
     def _engine(self, event: DagsterEvent) -> None:
         metadata = event.engine_event_data.metadata
+        if NOTICE_EVENT in metadata:
+            self.notices.append(str(metadata[NOTICE_EVENT].value))
         if PROGRESS_EVENT not in metadata:
             return
         progress = self._by_key.get(
@@ -202,6 +209,6 @@ def _cause(event: DagsterEvent) -> str | None:
         return "the step failed without an error"
     if error.cls_name in _INTERRUPTED:
         return None
-    if error.cls_name == "ChildProcessCrashException":
+    if error.cls_name in _CRASHED:
         return "its process ended without a word: killed, or out of memory"
     return " ".join(error.message.split())

@@ -18,16 +18,22 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import CeleryExecutor, _submit_task
 from dagster_celery.make_app import make_app
+from dagster_celery.tasks import create_task
 
 from etl_assets.config import ExportConfig
 from etl_assets.config_executors import CeleryConfig
-from etl_assets.defs.executor import OwnedExecutor, set_pool_limits
+from etl_assets.defs.executor import NOTICE_EVENT, OwnedExecutor, set_pool_limits
 
 _SETTINGS = {
     # A worker may be started before its broker.
     "broker_connection_retry_on_startup": True,
+    # Dagster writes the events of a step to stderr: no warnings.
+    "worker_redirect_stdouts_level": "INFO",
 }
 """Celery's settings where the configuration has no others."""
+
+WORKER_COMMAND = "celery -A etl_assets.celery_app worker"
+_ANSWER_SECONDS = 3.0
 
 _submit: Any = _submit_task
 _loop: Any = core_celery_execution_loop
@@ -41,7 +47,8 @@ def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Executor
     )
     def celery(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
-        return _OwnedByRun(_StepsAsTasks(**_arguments(config.execution.celery)))
+        steps: Any = _StepsAsTasks
+        return _OwnedByRun(steps(**_arguments(config.execution.celery)))
 
     return celery
 
@@ -49,7 +56,14 @@ def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Executor
 def worker_app(settings: CeleryConfig) -> Any:
     """The Celery app of workers: the same broker, backend and options as the runs have."""
     make: Any = make_app
-    return make(CeleryExecutor(**_arguments(settings)).app_args())
+    steps: Any = CeleryExecutor
+    return make(steps(**_arguments(settings)).app_args())
+
+
+def worker_task(app: Any) -> Any:
+    """The task that executes a step; its result, all events of the step, is in no worker's log."""
+    create: Any = create_task
+    return create(app, resultrepr_maxsize=8)
 
 
 def _arguments(settings: CeleryConfig) -> dict[str, Any]:
@@ -57,7 +71,6 @@ def _arguments(settings: CeleryConfig) -> dict[str, Any]:
     return {
         **found,
         "config_source": {**_SETTINGS, **found["config_source"]},
-        # A step that runs is not tried again: what heals by itself is tried again inside it.
         "retries": RetryMode.ENABLED,
     }
 
@@ -80,6 +93,7 @@ class _StepsAsTasks(CeleryExecutor):
         def submit(app: Any, context: Any, step: Any, *rest: Any) -> _Task:
             return _Task(_submit(app, context, step, *rest), self, context.for_step(step), rest[-1])
 
+        _notice_missing_workers(self, plan_context)
         return _loop(plan_context, execution_plan, step_execution_fn=submit)
 
 
@@ -106,7 +120,7 @@ class _Task:
             return self._result.get()
         except TaskRevokedError:
             raise
-        except Exception:  # noqa: BLE001
+        except Exception:
             error = serializable_error_info_from_exc_info(sys.exc_info())
             dg.DagsterEvent.engine_event(
                 self._context,
@@ -117,3 +131,17 @@ class _Task:
                 self._context, error, self._known
             )
             return [serialize_value(event)]
+
+
+def _notice_missing_workers(executor: Any, plan_context: Any) -> None:
+    """Say that the run waits for workers; they may still be on their way."""
+    make: Any = make_app
+    try:
+        if make(executor.app_args()).control.ping(timeout=_ANSWER_SECONDS, limit=1):
+            return
+    except Exception as error:
+        # Without the broker the first step fails the run, in Celery's own words.
+        plan_context.log.warning("Celery's workers could not be asked: %s", type(error).__name__)
+        return
+    notice = f"no Celery worker answers yet; on each machine start: {WORKER_COMMAND}"
+    dg.DagsterEvent.engine_event(plan_context, notice, EngineEventData({NOTICE_EVENT: notice}))

@@ -59,7 +59,7 @@ def container_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Execu
             **({} if most is None else {"max_concurrent": most}),
         }
         # Here, and not where definitions are loaded, the environment's values come in.
-        processed = process_config(schema, settings).value
+        processed: Any = process_config(schema, settings).value
         return OwnedExecutor(
             inner.executor_creation_fn(context._replace(executor_config=processed))
         )
