@@ -82,7 +82,7 @@ def _without_secrets(options: dict[str, Any]) -> dict[str, Any]:
             raise SettingError(
                 names[0],
                 "wanted options without secrets, found one in it; name an environment variable "
-                "with {env: NAME} instead",
+                "instead, with {env: NAME} or, where it is copied into a container, its name alone",
             )
     return options
 

@@ -134,14 +134,14 @@ class _Task:
 
 
 def _notice_missing_workers(executor: Any, plan_context: Any) -> None:
-    """Say that the run waits for workers; they may still be on their way."""
+    """Say that the run waits for workers, which may still be on their way, or lacks its broker."""
     make: Any = make_app
     try:
         if make(executor.app_args()).control.ping(timeout=_ANSWER_SECONDS, limit=1):
             return
+        notice = f"no Celery worker answers yet; on each machine start: {WORKER_COMMAND}"
     except Exception as error:
-        # Without the broker the first step fails the run, in Celery's own words.
-        plan_context.log.warning("Celery's workers could not be asked: %s", type(error).__name__)
-        return
-    notice = f"no Celery worker answers yet; on each machine start: {WORKER_COMMAND}"
+        # The run goes on to its first step, and fails there in Celery's own words. Here they are
+        # left out: those of some transport might hold the broker's URL.
+        notice = f"Celery's broker cannot be reached ({type(error).__name__})"
     dg.DagsterEvent.engine_event(plan_context, notice, EngineEventData({NOTICE_EVENT: notice}))

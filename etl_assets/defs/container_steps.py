@@ -12,7 +12,8 @@ from typing import Any
 import dagster as dg
 from dagster import Executor
 from dagster._config import process_config, validate_config
-from dagster._config.errors import DagsterEvaluationErrorReason, EvaluationError
+from dagster._config.errors import DagsterEvaluationErrorReason as Reason
+from dagster._config.errors import EvaluationError
 from dagster._config.stack import EvaluationStackListItemEntry, EvaluationStackPathEntry
 
 from etl_assets.config import ExportConfig
@@ -83,16 +84,21 @@ def _refuse_unfit(
         data: Any = error.error_data
         location: Location = ("execution", name, *_place(error))
         match error.reason:
-            case DagsterEvaluationErrorReason.FIELD_NOT_DEFINED:
-                key = data.field_name
+            case Reason.FIELD_NOT_DEFINED | Reason.FIELDS_NOT_DEFINED:
+                key = _first_field(data)
                 raise config.error((*location, key), _unknown(key, schema, len(location) == 2))
-            case DagsterEvaluationErrorReason.MISSING_REQUIRED_FIELD:
-                raise config.error((*location, data.field_name), "wanted this key, found none")
+            case Reason.MISSING_REQUIRED_FIELD | Reason.MISSING_REQUIRED_FIELDS:
+                raise config.error((*location, _first_field(data)), "wanted this key, found none")
             case _:
                 # Without what was found: it may be a secret in a wrong place.
                 wanted = getattr(getattr(data, "config_type_snap", None), "given_name", None)
                 problem = f"wanted {wanted or 'what Dagster takes there'}, found something else"
                 raise config.error(location, problem)
+
+
+def _first_field(data: Any) -> str:
+    names = getattr(data, "field_names", None) or [data.field_name]
+    return str(names[0])
 
 
 def _place(error: EvaluationError) -> Iterator[str | int]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +17,13 @@ from etl_assets_tests.cli.command import Done, etl_assets
 from etl_assets_tests.cli.recorded import claimed_slots, instance_of
 from etl_assets_tests.cli.running import Running, running
 from etl_assets_tests.cli.shop import DAY, Shop, rows_of
-from etl_assets_tests.integration.workers import Worker, execution, wait_for, workers
+from etl_assets_tests.integration.workers import (
+    SECRET_VARIABLE,
+    Worker,
+    execution,
+    wait_for,
+    workers,
+)
 
 PARTITION = "    partition: {every: day, start: 2026-11-01, column: created_at}\n"
 CONFIG = f"""\
@@ -32,7 +39,7 @@ tables:
 {PARTITION}"""
 SHARDS = [(f"shop_{d:02}", f"orders_{t:02}") for d in range(4) for t in range(4)]
 FEW = [("shop_05", f"orders_{t:02}") for t in range(3)]
-SLOW_ROWS = 250_000
+SLOW_ROWS = 150_000
 SLOW_VIEW = """
 CREATE VIEW {name} AS
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
@@ -42,6 +49,15 @@ SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JO
 
 EXPORT = ("export", "orders", "--partition", DAY)
 EXPORT_SLOW = ("export", "slow", "--partition", DAY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secret() -> Iterator[str]:
+    """What the broker's settings name by an environment variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        value = f"s3cret-{secrets.token_hex(8)}"
+        patch.setenv(SECRET_VARIABLE, value)
+        yield value
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +198,13 @@ def test_an_interrupt_revokes_what_is_queued_and_what_runs_is_finished(
         wait_for(lambda w=worker, b=before: w.said.count("revoked") > b, worker)
     wait_for(lambda: len(list(folder.glob("*.json"))) == 2, two[0])
     assert len(list(folder.iterdir())) == 4
+
+
+def test_a_secret_of_the_broker_is_in_no_file(shop: Shop, exported: Done, secret: str) -> None:
+    assert exported.code == 0
+    files = [path for path in shop.folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in files)
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
 
 
 def test_an_export_without_workers_says_what_to_start(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from etl_assets_tests.cli.command import SCRIPT, environment
 from etl_assets_tests.cli.running import parent_of
 
 
+SECRET_VARIABLE = "ETL_ASSETS_TEST_BROKER_SECRET"
+
+
 @dataclass(frozen=True)
 class Worker:
     """A worker with one process that executes steps."""
@@ -43,7 +46,11 @@ def execution(folder: Path) -> str:
     for place in places.values():
         Path(place).mkdir(parents=True, exist_ok=True)
     queue = {f"data_folder_{way}": places["queue"] for way in ("in", "out")}
-    options = {"broker_transport_options": {**queue, "control_folder": places["control"]}}
+    options = {
+        "broker_transport_options": {**queue, "control_folder": places["control"]},
+        # It is given to Celery, and nobody connects with it here.
+        "redis_password": {"env": SECRET_VARIABLE},
+    }
     celery = {
         "broker": "filesystem://",
         "backend": f"file://{places['results']}",
