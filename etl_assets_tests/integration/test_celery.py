@@ -6,7 +6,8 @@ import secrets
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -46,6 +47,7 @@ WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}
 SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JOIN seed o
 """
 """A shard whose rows take some seconds, beside a table with two rows of the day."""
+SLOW_VIEWS = [SLOW_VIEW.format(name=f"orders_{t:02}", rows=SLOW_ROWS) for t in range(4)]
 
 EXPORT = ("export", "orders", "--partition", DAY)
 EXPORT_SLOW = ("export", "slow", "--partition", DAY)
@@ -62,13 +64,11 @@ def secret() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Sixteen small shards of one table, three of another, and four slow ones."""
+    """Sixteen small shards of one table, three of another; the slow ones are made by tests."""
     shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.configure(CONFIG + execution(shop.folder / "broker"))
     for number, (database, table) in enumerate([*SHARDS, *FEW, ("shop_04", "seed")]):
         shop.fill(database, table, rows_of(number))
-    views = [SLOW_VIEW.format(name=f"orders_{t:02}", rows=SLOW_ROWS) for t in range(4)]
-    shop.run("shop_04", *views)
     return shop
 
 
@@ -121,67 +121,66 @@ def test_each_step_says_which_worker_executed_it(shop: Shop, exported: Done) -> 
         assert found == {"one", "two"}
 
 
-def test_a_failed_shard_is_named_and_its_siblings_go_on(shop: Shop, exported: Done) -> None:
-    assert exported.code == 0
-    shop.run("shop_05", "ALTER TABLE orders_01 RENAME TO elsewhere")
-    try:
-        done = etl_assets(shop.folder, "export", "few", "--partition", DAY)
-    finally:
-        shop.run("shop_05", "ALTER TABLE elsewhere RENAME TO orders_01")
-    assert done.code == 1
-    assert done.problems[0].startswith("failed: demo.shop_05.orders_01: ")
-    assert done.problems[-1] == f"again: etl-assets export few --partition {DAY} --resume"
-    assert "2 of 3 shards" in done.out
-
-
 def test_workers_follow_a_change_of_the_configuration(shop: Shop, exported: Done) -> None:
     assert exported.code == 0
     before = shop.text
     shop.configure(before.replace("  few:\n", "  few:\n    where: id % 2 = 0\n"))
     try:
-        done = etl_assets(shop.folder, "export", "few", "--partition", DAY, "--resume")
+        done = etl_assets(shop.folder, "export", "few", "--partition", DAY)
     finally:
         shop.configure(before)
     assert (done.code, done.err) == (0, "")
     assert "3 of 3 shards, 3 rows" in done.out
 
 
-def extracting(command: Running) -> list[Path]:
-    """The slow shards that are being written."""
-    return [path for path in command.temporary_files() if path.stat().st_size > 100_000]
+def extracting(command: Running) -> int:
+    """How many slow shards are being written."""
+    sizes = []
+    for path in command.temporary_files():
+        with suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sum(size > 100_000 for size in sizes)
 
 
-def test_a_worker_process_that_is_killed_fails_its_shard_alone(
+def test_a_killed_process_and_a_missing_table_fail_their_shards_alone(
     shop: Shop, two: list[Worker], exported: Done
 ) -> None:
     assert exported.code == 0
+    shop.run("shop_04", *SLOW_VIEWS[:2])
     with running(shop, *EXPORT_SLOW) as command:
-        command.wait_for(lambda: len(extracting(command)) == 2)
+        command.wait_for(lambda: extracting(command) == 2)
         os.kill(two[0].child(), signal.SIGKILL)
         done = command.end(90)
+        assert command.temporary_files() == []
     assert done.code == 1
-    problem, again = done.problems
+    killed, missing, missing_too, again = done.problems
     assert re.fullmatch(
-        r"failed: demo\.shop_04\.orders_0\d: its process ended without a word: "
+        r"failed: demo\.shop_04\.orders_0[01]: its process ended without a word: "
         "killed, or out of memory",
-        problem,
+        killed,
     )
-    assert again.endswith("--resume")
-    folder = shop.window("slow")
-    assert len([path for path in folder.iterdir() if path.suffix == ".json"]) == 3
-    assert command.temporary_files() == []
+    assert missing.startswith("failed: demo.shop_04.orders_02: ")
+    assert missing_too.startswith("failed: demo.shop_04.orders_03: ")
+    assert again == f"again: etl-assets export slow --partition {DAY} --resume"
+    assert "1 of 4 shards" in done.out
+
+
+def has_said_again(worker: Worker, word: str, before: int) -> bool:
+    """Whether a word is in a worker's log more often than before."""
+    return worker.said.count(word) > before
 
 
 def test_an_interrupt_revokes_what_is_queued_and_what_runs_is_finished(
     shop: Shop, two: list[Worker], exported: Done
 ) -> None:
     assert exported.code == 0
+    shop.run("shop_04", *SLOW_VIEWS[2:])
     folder = shop.window("slow")
     for path in folder.iterdir():
         path.unlink()
     told = [worker.said.count("revoked") for worker in two]
     with running(shop, *EXPORT_SLOW) as command:
-        command.wait_for(lambda: len(extracting(command)) == 2)
+        command.wait_for(lambda: extracting(command) == 2)
         command.process.send_signal(signal.SIGINT)
         done = command.end(7)
         assert command.processes() == {}
@@ -195,16 +194,20 @@ def test_an_interrupt_revokes_what_is_queued_and_what_runs_is_finished(
         assert run.status is dg.DagsterRunStatus.CANCELED
         assert not any(claimed_slots(instance).values())
     for worker, before in zip(two, told, strict=True):
-        wait_for(lambda w=worker, b=before: w.said.count("revoked") > b, worker)
+        wait_for(partial(has_said_again, worker, "revoked", before), worker)
     wait_for(lambda: len(list(folder.glob("*.json"))) == 2, two[0])
     assert len(list(folder.iterdir())) == 4
 
 
 def test_a_secret_of_the_broker_is_in_no_file(shop: Shop, exported: Done, secret: str) -> None:
     assert exported.code == 0
-    files = [path for path in shop.folder.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".db" for path in files)
-    assert not [path for path in files if secret.encode() in path.read_bytes()]
+    seen = set()
+    for path in shop.folder.rglob("*"):
+        # Celery's own messages come and go.
+        with suppress(FileNotFoundError, IsADirectoryError):
+            assert secret.encode() not in path.read_bytes(), path
+            seen.add(path.suffix)
+    assert {".db", ".log", ".csv"} <= seen
 
 
 def test_an_export_without_workers_says_what_to_start(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from etl_assets_tests.cli.command import SCRIPT, environment
 from etl_assets_tests.cli.running import parent_of
 
-
 SECRET_VARIABLE = "ETL_ASSETS_TEST_BROKER_SECRET"
 
 
@@ -29,6 +28,10 @@ class Worker:
     def said(self) -> str:
         """Its log so far."""
         return self.log.read_text("utf-8") if self.log.exists() else ""
+
+    def is_ready(self) -> bool:
+        """Whether it takes steps."""
+        return " ready." in self.said
 
     def child(self) -> int:
         """The process that executes steps."""
@@ -48,6 +51,8 @@ def execution(folder: Path) -> str:
     queue = {f"data_folder_{way}": places["queue"] for way in ("in", "out")}
     options = {
         "broker_transport_options": {**queue, "control_folder": places["control"]},
+        # Ten seconds otherwise before a killed process counts as lost.
+        "worker_lost_wait": 1,
         # It is given to Celery, and nobody connects with it here.
         "redis_password": {"env": SECRET_VARIABLE},
     }
@@ -66,7 +71,7 @@ def workers(folder: Path, names: Sequence[str]) -> Iterator[list[Worker]]:
     try:
         started.extend(_start(folder, name) for name in names)
         for worker in started:
-            wait_for(lambda worker=worker: " ready." in worker.said, worker)
+            wait_for(worker.is_ready, worker)
         yield started
     finally:
         for worker in started:
