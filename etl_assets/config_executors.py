@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from etl_assets.config_problems import refuse_unknown_keys
+from etl_assets.config_values import Positive
 from etl_assets.errors import ConfigError, SettingError
 from etl_assets.yaml_lines import Location
 
@@ -114,13 +115,17 @@ Options = Annotated[dict[str, Any], AfterValidator(_without_secrets)]
 
 
 class CeleryConfig(BaseModel):
-    """Where Celery's messages go; nothing has to be set for another executor."""
+    """Where Celery's messages go, and how many seconds a worker may keep silent.
+
+    Nothing has to be set for another executor.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     broker: UrlOrReference | None = None
     backend: UrlOrReference = "rpc://"
     config_source: Options = {}
+    lost_after: Positive = 120
 
     @model_validator(mode="before")
     @classmethod

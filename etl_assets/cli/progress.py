@@ -15,8 +15,6 @@ from etl_assets.defs.shard_assets import PROGRESS_EVENT, Lane
 from etl_assets.topology import Shard
 
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-_CRASHED = ("ChildProcessCrashException", "WorkerLostError")
-"""A step's process that was killed, as Dagster's executors and Celery call it."""
 
 
 class State(Enum):
@@ -209,6 +207,6 @@ def _cause(event: DagsterEvent) -> str | None:
         return "the step failed without an error"
     if error.cls_name in _INTERRUPTED:
         return None
-    if error.cls_name in _CRASHED:
+    if error.cls_name == "ChildProcessCrashException":
         return "its process ended without a word: killed, or out of memory"
     return " ".join(error.message.split())

@@ -4,17 +4,13 @@ The broker's URL may hold a password, so it never is a value of the run's config
 Dagster stores and shows: each process reads it from its own environment.
 """
 
-import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import dagster as dg
-from celery.exceptions import TaskRevokedError
 from dagster import Executor
 from dagster._core.events import EngineEventData
 from dagster._core.execution.retries import RetryMode
-from dagster._serdes import serialize_value
-from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import CeleryExecutor, _submit_task
 from dagster_celery.make_app import make_app
@@ -22,6 +18,7 @@ from dagster_celery.tasks import create_task
 
 from etl_assets.config import ExportConfig
 from etl_assets.config_executors import CeleryConfig
+from etl_assets.defs.celery_tasks import StepTask, WorkerWatch
 from etl_assets.defs.executor import NOTICE_EVENT, OwnedExecutor, set_pool_limits
 
 _SETTINGS = {
@@ -47,8 +44,8 @@ def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Executor
     )
     def celery(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
-        steps: Any = _StepsAsTasks
-        return _OwnedByRun(steps(**_arguments(config.execution.celery)))
+        settings = config.execution.celery
+        return _OwnedByRun(_StepsAsTasks(settings.lost_after, **_arguments(settings)))
 
     return celery
 
@@ -87,57 +84,30 @@ class _OwnedByRun(OwnedExecutor):
 class _StepsAsTasks(CeleryExecutor):
     """Dagster's own, but that a task which is lost fails its step, and not the whole run."""
 
-    def execute(self, plan_context: Any, execution_plan: Any) -> Any:
+    def __init__(self, lost_after: float, **arguments: Any) -> None:
+        celerys: Any = super().__init__
+        celerys(**arguments)
+        self._lost_after = lost_after
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
         """Submit each step when its host has room; other shards go on after one failed."""
+        make: Any = make_app
+        # Another than the loop makes for itself: a thread uses it.
+        app = make(cast("Any", self).app_args())
+        _notice_missing_workers(app, plan_context)
+        with WorkerWatch(app, self._lost_after) as watch:
 
-        def submit(app: Any, context: Any, step: Any, *rest: Any) -> _Task:
-            return _Task(_submit(app, context, step, *rest), self, context.for_step(step), rest[-1])
+            def submit(loops_app: Any, context: Any, step: Any, *rest: Any) -> StepTask:
+                result = _submit(loops_app, context, step, *rest)
+                return StepTask(result, context.for_step(step), watch)
 
-        _notice_missing_workers(self, plan_context)
-        return _loop(plan_context, execution_plan, step_execution_fn=submit)
-
-
-class _Task:
-    """A step's task, as the loop uses Celery's own result."""
-
-    def __init__(self, result: Any, executor: Executor, context: Any, known: Any) -> None:
-        self._result = result
-        self._executor = executor
-        self._context = context
-        self._known = known
-
-    def ready(self) -> bool:
-        """Whether it has come to an end."""
-        return bool(self._result.ready())
-
-    def revoke(self) -> None:
-        """Keep workers from beginning it; one that runs goes on."""
-        self._result.revoke()
-
-    def get(self) -> Any:
-        """The step's events; of a task that was lost, the step's failure."""
-        try:
-            return self._result.get()
-        except TaskRevokedError:
-            raise
-        except Exception:
-            error = serializable_error_info_from_exc_info(sys.exc_info())
-            dg.DagsterEvent.engine_event(
-                self._context,
-                f"The Celery worker gave no result for {self._context.step.key}.",
-                EngineEventData.engine_error(error),
-            )
-            event = self._executor.log_failure_or_retry_event_after_error(
-                self._context, error, self._known
-            )
-            return [serialize_value(event)]
+            yield from _loop(plan_context, execution_plan, step_execution_fn=submit)
 
 
-def _notice_missing_workers(executor: Any, plan_context: Any) -> None:
+def _notice_missing_workers(app: Any, plan_context: Any) -> None:
     """Say that the run waits for workers, which may still be on their way, or lacks its broker."""
-    make: Any = make_app
     try:
-        if make(executor.app_args()).control.ping(timeout=_ANSWER_SECONDS, limit=1):
+        if app.control.ping(timeout=_ANSWER_SECONDS, limit=1):
             return
         notice = f"no Celery worker answers yet; on each machine start: {WORKER_COMMAND}"
     except Exception as error:

@@ -48,6 +48,8 @@ def execution(folder: Path) -> str:
     places = {name: str(folder / name) for name in ("queue", "control", "results")}
     for place in places.values():
         Path(place).mkdir(parents=True, exist_ok=True)
+    # Of two workers that make this at the same time, one would hear nothing.
+    Path(places["control"], "celery.pidbox.exchange").write_text("[]")
     queue = {f"data_folder_{way}": places["queue"] for way in ("in", "out")}
     options = {
         "broker_transport_options": {**queue, "control_folder": places["control"]},
@@ -60,6 +62,7 @@ def execution(folder: Path) -> str:
         "broker": "filesystem://",
         "backend": f"file://{places['results']}",
         "config_source": options,
+        "lost_after": 4,
     }
     return f"execution: {json.dumps({'executor': 'celery', 'celery': celery})}\n"
 
@@ -75,8 +78,14 @@ def workers(folder: Path, names: Sequence[str]) -> Iterator[list[Worker]]:
         yield started
     finally:
         for worker in started:
-            os.killpg(worker.process.pid, signal.SIGKILL)
-            worker.process.wait()
+            if worker.process.poll() is None:
+                kill(worker)
+
+
+def kill(worker: Worker) -> None:
+    """The end of a worker with all its processes, as when its machine is switched off."""
+    os.killpg(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
 
 
 def wait_for(condition: Callable[[], object], worker: Worker, seconds: float = 60) -> None:
