@@ -24,6 +24,8 @@ from etl_assets.defs.executor import NOTICE_EVENT, OwnedExecutor, set_pool_limit
 _SETTINGS = {
     # A worker may be started before its broker.
     "broker_connection_retry_on_startup": True,
+    # Says which worker has a step, so that the end of the worker can be told.
+    "task_track_started": True,
     # Dagster writes the events of a step to stderr: no warnings.
     "worker_redirect_stdouts_level": "INFO",
 }

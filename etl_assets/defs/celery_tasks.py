@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import dagster as dg
 from celery.exceptions import TaskRevokedError, WorkerLostError
+from celery.states import STARTED
 from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
 from dagster._serdes import serialize_value
@@ -47,10 +48,18 @@ class WorkerWatch:
     def __exit__(self, *reason: object) -> None:
         self._over.set()
 
+    def knows(self, task_id: str) -> bool:
+        """Whether a worker had this task."""
+        return task_id in self._seen
+
+    def began(self, task_id: str, worker: str) -> None:
+        """Take down that a worker has begun a task."""
+        self._seen[task_id] = (worker, time.monotonic())
+
     def lost_by(self, task_id: str) -> str | None:
         """The worker that had a task which no worker has any more; None where all is well.
 
-        A task that was never seen waits in the queue, or was too short to be seen.
+        A task that was never seen waits in the queue.
         """
         worker, seen = self._seen.get(task_id, ("", self._asked))
         return worker if self._asked - seen > self._patience else None
@@ -94,7 +103,12 @@ class StepTask:
         """Whether it has come to an end, or never will."""
         if self._result.ready():
             return True
-        self._lost_by = self._watch.lost_by(self._result.id)
+        task_id = self._result.id
+        if not self._watch.knows(task_id) and self._result.state == STARTED:
+            facts = self._result.info
+            if isinstance(facts, dict) and "hostname" in facts:
+                self._watch.began(task_id, facts["hostname"])
+        self._lost_by = self._watch.lost_by(task_id)
         return self._lost_by is not None
 
     def revoke(self) -> None:

@@ -62,7 +62,6 @@ def execution(folder: Path) -> str:
         "broker": "filesystem://",
         "backend": f"file://{places['results']}",
         "config_source": options,
-        "lost_after": 4,
     }
     return f"execution: {json.dumps({'executor': 'celery', 'celery': celery})}\n"
 
@@ -78,14 +77,8 @@ def workers(folder: Path, names: Sequence[str]) -> Iterator[list[Worker]]:
         yield started
     finally:
         for worker in started:
-            if worker.process.poll() is None:
-                kill(worker)
-
-
-def kill(worker: Worker) -> None:
-    """The end of a worker with all its processes, as when its machine is switched off."""
-    os.killpg(worker.process.pid, signal.SIGKILL)
-    worker.process.wait()
+            os.killpg(worker.process.pid, signal.SIGKILL)
+            worker.process.wait()
 
 
 def wait_for(condition: Callable[[], object], worker: Worker, seconds: float = 60) -> None:
