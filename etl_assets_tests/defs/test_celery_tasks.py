@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from etl_assets.defs import celery_tasks
 from etl_assets.defs.celery_tasks import StepTask, WorkerWatch
 
 
@@ -65,7 +64,7 @@ class Result:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     now = [0.0]
-    monkeypatch.setattr(celery_tasks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("etl_assets.defs.celery_tasks.time.monotonic", lambda: now[0])
     return now
 
 
