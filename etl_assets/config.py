@@ -24,6 +24,15 @@ from pydantic import (
     model_validator,
 )
 
+from etl_assets.config_executors import (
+    SPLITTING,
+    CeleryConfig,
+    ExecutorName,
+    Options,
+    chosen_executor,
+    missing_extra,
+    unset_references,
+)
 from etl_assets.config_problems import config_error, located, refuse_unknown_keys
 from etl_assets.config_values import (
     Count,
@@ -189,7 +198,10 @@ class ExecutionConfig(Model):
     lanes: Lanes = "auto"
     retries: Count = 3
     verify: Literal["count", "none"] = "count"
-    executor: Literal["multiprocess", "in_process"] = "multiprocess"
+    executor: ExecutorName = "multiprocess"
+    celery: CeleryConfig = CeleryConfig()
+    k8s: Options = {}
+    docker: Options = {}
 
 
 class ExportConfig(Model):
@@ -247,6 +259,10 @@ class ExportConfig(Model):
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_TABLES:
                 wanted = "a letter, then letters, digits and _, other than mysql and sqlite"
                 yield ("tables", name), f"wanted {wanted}, found {name!r}"
+            if table.split > 1 and self.execution.executor not in SPLITTING:
+                wanted = f"1, as split needs {' or '.join(SPLITTING)} as the executor"
+                problem = f"wanted {wanted}, found {table.split} with {self.execution.executor}"
+                yield ("tables", name, "split"), problem
             for index, pattern in enumerate(table.shards):
                 if pattern.host not in self.hosts:
                     location = ("tables", name, "shards", index, "host")
@@ -278,6 +294,20 @@ class ExportConfig(Model):
                 wanted = f"the environment variable {host.password.env} set"
                 none = "(to nothing where there is no password)"
                 yield ("hosts", name, "password", "env"), f"wanted {wanted} {none}, found it unset"
+
+    def _unready_executor(self) -> Iterator[tuple[Location, str]]:
+        """What the executor lacks; only whoever exports needs it."""
+        execution = self.execution
+        if missing := missing_extra(execution.executor):
+            yield ("execution", "executor"), missing
+        if execution.executor == "celery" and execution.celery.broker is None:
+            wanted = "a URL, or {env: NAME} for one with a password"
+            yield ("execution", "celery", "broker"), f"wanted {wanted}, found none"
+        settings = getattr(execution, execution.executor, None)
+        given = settings.model_dump() if isinstance(settings, CeleryConfig) else settings
+        for location, name in unset_references(given):
+            problem = f"wanted the environment variable {name} set, found it unset"
+            yield ("execution", execution.executor, *location), problem
 
 
 def _are_conventions(value: object) -> bool:
@@ -335,11 +365,14 @@ def parse_config(
         config = ExportConfig.model_validate({} if document is None else document)
     except ValidationError as error:
         raise config_error(error, lines, path) from None
+    executor = chosen_executor(config.execution.executor)
+    execution = config.execution.model_copy(update={"executor": executor})
+    config = config.model_copy(update={"execution": execution})
     config._path = path  # noqa: SLF001
     config._lines = lines  # noqa: SLF001
     problems = [config._problems(), config._missing_packages()]  # noqa: SLF001
     if connects:
-        problems.append(config._unset_passwords())  # noqa: SLF001
+        problems += [config._unset_passwords(), config._unready_executor()]  # noqa: SLF001
     for location, problem in chain(*problems):
         raise config.error(location, problem)
     return config

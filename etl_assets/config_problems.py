@@ -34,6 +34,9 @@ _WANTED = {
 
 _COUNTS = ("max_connections",)
 
+_MAY_BE_SECRET = (("hosts",), *(("execution", name) for name in ("celery", "k8s", "docker")))
+"""Where values are not repeated: one may be a password, in a wrong place."""
+
 
 def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
     """Refuse the first key of a mapping that is not one of the known ones.
@@ -95,7 +98,8 @@ def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 
 def _shown(location: Location, found: object) -> str:
-    """A value as YAML calls it; what stands at a host may be a password and is not repeated."""
+    """A value as YAML calls it; what may be a password is not repeated."""
+    may_be_secret = any(location[: len(where)] == where for where in _MAY_BE_SECRET)
     match found:
         case None:
             return "nothing"
@@ -105,7 +109,7 @@ def _shown(location: Location, found: object) -> str:
             return "keys with values" if found else "none"
         case list() | tuple():
             return "a list" if found else "none"
-        case _ if found != "" and location[:1] == ("hosts",) and location[-1:] != _COUNTS:
+        case _ if found != "" and may_be_secret and location[-1:] != _COUNTS:
             return "something else"
         case _:
             return repr(found)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 
-from etl_assets import config
+from etl_assets import config, config_executors
 from etl_assets.config import load_config
 from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.compute_logs import RedirectingComputeLogManager
@@ -143,6 +143,7 @@ def tables(text: str) -> Iterator[tuple[str, list[str]]]:
         ("output", "key", config.OutputConfig),
         ("csv", "key", CsvFormat),
         ("execution", "key", config.ExecutionConfig),
+        ("execution", "key of `celery`", config_executors.CeleryConfig),
     ],
 )
 def test_the_guide_explains_exactly_the_keys_that_there_are(
@@ -169,8 +170,10 @@ def test_the_guide_has_a_section_for_every_model() -> None:
 def test_the_examples_of_the_docs_are_accepted(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SHOP_A_PASSWORD", "SHOP_B_PASSWORD"):
+    for name in ("SHOP_A_PASSWORD", "SHOP_B_PASSWORD", "CELERY_BROKER_URL", "CELERY_BACKEND_URL"):
         monkeypatch.setenv(name, "")
+    # The extras `k8s` and `docker` need not be there.
+    monkeypatch.setattr(config, "missing_extra", lambda _: None)
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     examples = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     tried = 0

@@ -54,10 +54,10 @@ def asked_exports(config: ExportConfig, options: ExportOptions) -> list[Export]:
     """
     if options.resume and options.limit is not None:
         raise UsageError("--resume", wanted="a full export", found="--limit beside it")
-    if options.processes is not None and config.execution.executor == "in_process":
-        raise UsageError(
-            "--processes", wanted="execution.executor: multiprocess", found="in_process"
-        )
+    executor = config.execution.executor
+    if options.processes is not None and executor in ("in_process", "celery"):
+        # How many shards Celery's workers export at a time they were told when they were started.
+        raise UsageError("--processes", wanted="execution.executor: multiprocess", found=executor)
     if not options.partitions and options.first is None and options.last is None:
         raise UsageError("--partition", wanted="a key, or --from and --to", found="none")
     tables = chosen_tables(load_tables(config), options.tables)

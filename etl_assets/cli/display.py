@@ -35,6 +35,7 @@ class _PlainDisplay:
         self._console = console
         self._title = title
         self._told: dict[str, int] = {}
+        self._noticed = 0
 
     def __enter__(self) -> Self:
         self._line(f"{self._title}: begins")
@@ -44,6 +45,9 @@ class _PlainDisplay:
         pass
 
     def update(self, progress: RunProgress) -> None:
+        for notice in progress.notices[self._noticed :]:
+            self._noticed += 1
+            self._line(f"{self._title}: {notice}")
         finished = progress.count(State.DONE) + progress.count(State.FAILED)
         for number, shard in enumerate(
             progress.changed, start=finished - len(progress.changed) + 1
@@ -96,6 +100,9 @@ class _LiveDisplay:
         self._bar.update(self._task, completed=finished, total=len(progress.shards), facts=facts)
         lines = [Text("  " + _sentence(shard)) for shard in progress.running[:_SHOWN_SHARDS]]
         lines += [Text("  " + _sentence(shard), style="red") for shard in progress.failed]
+        # Gone as soon as something moves: then it has been heeded.
+        if not progress.running and not finished:
+            lines += [Text("  " + notice, style="yellow") for notice in progress.notices]
         self._live.update(Group(self._bar, *lines), refresh=True)
 
 

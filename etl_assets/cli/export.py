@@ -71,7 +71,7 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
                 setting = f"export {HOME_VARIABLE}={shlex.quote(str(home))}"
                 _say(console, f"To see the runs with Dagster's own tools: {setting}")
     if interrupted:
-        _say_how_to_go_on(left, options)
+        _say_how_to_go_on(left, options, config.execution.executor)
         return interrupts.exit_code
     return 1 if left else 0
 
@@ -167,9 +167,12 @@ def _report_failure(
     print(f"again: {command([export], options, resume=resume)}", file=sys.stderr)
 
 
-def _say_how_to_go_on(left: Sequence[Export], options: ExportOptions) -> None:
+def _say_how_to_go_on(left: Sequence[Export], options: ExportOptions, executor: str) -> None:
+    done = "the shards that are done stay"
+    if executor == "celery":
+        done += ", and workers finish those that they have begun"
     rest = f"Go on with: {command(left, options)}" if left else "All that was asked for is done."
-    print(f"etl-assets: interrupted; the shards that are done stay. {rest}", file=sys.stderr)
+    print(f"etl-assets: interrupted; {done}. {rest}", file=sys.stderr)
 
 
 def _say(console: Console, text: str) -> None:

@@ -10,6 +10,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
 from etl_assets import errors
 from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.executor import NOTICE_EVENT
 from etl_assets.defs.lanes import Lane
 from etl_assets.defs.names import shard_key
 from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
@@ -50,6 +51,7 @@ class RunProgress:
         refusal: why the logical table refused to be complete.
         warnings: why checks of the logical table did not pass.
         changed: the shards that the last `take` finished.
+        notices: what the user should know while the run goes on.
     """
 
     shards: dict[Shard, ShardProgress]
@@ -58,6 +60,7 @@ class RunProgress:
     failure: str = ""
     warnings: list[str] = field(default_factory=list)
     changed: list[ShardProgress] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, shards: Sequence[Shard], lanes: Iterable[Lane]) -> "RunProgress":
@@ -156,6 +159,8 @@ class RunProgress:
             ordered = map(self._by_key.get, map(dg.AssetKey.from_user_string, keys))
             self._queues[event.step_key or ""] = [one for one in ordered if one is not None]
             self._next_of_lane(event.step_key or "")
+        if NOTICE_EVENT in metadata:
+            self.notices.append(str(metadata[NOTICE_EVENT].value))
         if PROGRESS_EVENT not in metadata:
             return
         progress = self._by_key.get(

@@ -18,6 +18,8 @@ from etl_assets.topology import LogicalTable
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
 _IN_PROCESS: Any = dg.in_process_executor.executor_creation_fn
 PRELOAD = ["etl_assets.defs.preload"]
+NOTICE_EVENT = "etl_assets_notice"
+"""The metadata of an engine event that the command line shows while the run goes on."""
 
 
 def export_executor(
@@ -28,8 +30,18 @@ def export_executor(
     Where a run has more steps than processes, those of the largest shards of `tables` go first.
     """
     limits = {name: host.max_connections for name, host in config.hosts.items()}
-    if config.execution.executor == "in_process":
-        return _in_process(limits)
+    match config.execution.executor:
+        case "in_process":
+            return _in_process(limits)
+        case "celery":
+            # Imported where it is used, as all that only one executor needs.
+            from etl_assets.defs.celery_steps import celery_steps  # noqa: PLC0415
+
+            return celery_steps(config, limits)
+        case "k8s" | "docker":
+            from etl_assets.defs.container_steps import container_steps  # noqa: PLC0415
+
+            return container_steps(config, limits)
 
     @dg.executor(
         name="multiprocess",
@@ -138,7 +150,10 @@ def _settings(given: Mapping[str, object], limits: Mapping[str, int]) -> dict[st
         "retries": {"enabled": {}},
         "start_method": start_method,
         # Within a run this keeps the limits without polling for slots of the pool.
-        "tag_concurrency_limits": [
-            {"key": HOST_TAG, "value": host, "limit": limit} for host, limit in limits.items()
-        ],
+        "tag_concurrency_limits": limits_within_a_run(limits),
     }
+
+
+def limits_within_a_run(limits: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each host's limit in the words of Dagster's executors that know tags."""
+    return [{"key": HOST_TAG, "value": host, "limit": limit} for host, limit in limits.items()]

@@ -11,7 +11,11 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_CANCELED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+_ENDED = (
+    dg.DagsterRunStatus.CANCELING,
+    dg.DagsterRunStatus.CANCELED,
+    dg.DagsterRunStatus.FAILURE,
+)
 
 
 @contextmanager
@@ -50,10 +54,11 @@ def hearing_interrupts() -> Iterator[Callable[[], None]]:
 def refuse_canceled(run: dg.DagsterRun) -> None:
     """End a step whose run was told to stop before the step's process was there to hear it.
 
-    Dagster's executor tells the processes that it has, and then starts those that it has announced.
+    Dagster's executor tells the processes that it has, and then starts those that it has announced;
+    a queue may keep a step for longer than its run lives.
 
     Raises:
-        DagsterExecutionInterruptedError: the run is canceling or canceled.
+        DagsterExecutionInterruptedError: the run is canceling, canceled or failed.
     """
-    if run.status in _CANCELED:
+    if run.status in _ENDED:
         raise DagsterExecutionInterruptedError

@@ -138,7 +138,7 @@ CONFIGURATIONS = {
     "a header that is no boolean": (output("{csv: {header: 7}}"), 8, "header"),
     "no lanes": (changed("processes: 2", "lanes: 0"), 7, "lanes"),
     "no processes": (changed("processes: 2", "processes: 0"), 7, "processes"),
-    "an unknown executor": (changed("processes: 2", "executor: celery"), 7, "'celery'"),
+    "an unknown executor": (changed("processes: 2", "executor: slurm"), 7, "'slurm'"),
     "an unknown proof": (changed("processes: 2", "verify: sum"), 7, "'sum'"),
     "a key twice": (CONFIG + "execution: {}\n", 8, "twice"),
     "no YAML": (CONFIG + "output: [\n", 9, "YAML"),
