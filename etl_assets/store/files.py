@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,12 +69,65 @@ class StagedFile(ABC):
         self.discard()
 
 
+class Scratch:
+    """A file without a name, for bytes that are to become part of another one.
+
+    It is gone with the last process that has it open.
+    """
+
+    def __init__(self, file: IO[bytes], location: str) -> None:
+        self._file = file
+        self._location = location
+
+    @classmethod
+    def of(cls, descriptor: int) -> "Scratch":
+        """The file behind a descriptor of this process, which is closed with it."""
+        return cls(open(descriptor, "r+b", buffering=0), "a part of a shard's file")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        _write_all(self._file, data, self._location)
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of its bytes in blocks, whatever any process has written or read of it."""
+        offset = 0
+        while block := os.pread(self.fileno(), READ_BYTES, offset):
+            yield block
+            offset += len(block)
+
+
 class Folder(ABC):
     """A folder of files with final names."""
 
     @abstractmethod
     def stage(self, name: str) -> StagedFile:
         """Begin a file; the folder is made where it is missing."""
+
+    def scratch(self) -> Scratch:
+        """A file without a name: where the folder is on an object store, in a local one."""
+        try:
+            return Scratch(tempfile.TemporaryFile(buffering=0), tempfile.gettempdir())
+        except OSError as error:
+            raise store_error(tempfile.gettempdir(), error) from error
 
     @abstractmethod
     def open(self, name: str) -> IO[bytes]:
@@ -158,6 +212,13 @@ class LocalFolder(Folder):
         except OSError as error:
             raise store_error(self.location(name), error) from error
 
+    def scratch(self) -> Scratch:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            return Scratch(tempfile.TemporaryFile(dir=self._path, buffering=0), str(self._path))
+        except OSError as error:
+            raise store_error(str(self._path), error) from error
+
     def open(self, name: str) -> IO[bytes]:
         return (self._path / name).open("rb")
 
@@ -235,12 +296,7 @@ class _LocalStagedFile(StagedFile):
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> object:
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._file.write(view) or 0 :]
-        except OSError as error:
-            raise store_error(str(self._final), error) from error
+        _write_all(self._file, data, str(self._final))
         return None
 
     def _finish(self) -> None:
@@ -259,6 +315,15 @@ class _LocalStagedFile(StagedFile):
     def _abandon(self) -> None:
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _write_all(file: IO[bytes], data: bytes, location: str) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[file.write(view) or 0 :]
+    except OSError as error:
+        raise store_error(location, error) from error
 
 
 def store_error(location: str, error: OSError) -> StoreError:
