@@ -10,6 +10,7 @@ snapshot and by estimates, and only how long the slowest part takes depends on t
   the key, which reads the index once.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -26,11 +27,10 @@ from etl_assets.source.keys import ShardKey
 WALKED_ROWS = 50_000
 """Up to so many rows (by the server's estimate) the key is walked: exact, and done at once."""
 
-_PIECES = 24
-"""So many buckets a part: a boundary is off by no more than a bucket."""
-_SAMPLES = 128
-_UNEVEN = 1.6
-"""How many times its fair share a part may hold before the key is walked instead."""
+_PIECES = 8
+"""So many buckets a part; between the ends of one the rows are taken to be spread evenly."""
+_SAMPLES = 96
+"""So many buckets of a window, with a key from each."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,12 @@ def _by_key(connection: Connection, cut: Cut, parts: int) -> list[Key]:
     if sum(bucket.rows for bucket in buckets) <= WALKED_ROWS:
         return _walked(connection, cut, parts)
     buckets = index.refined(buckets, parts * _PIECES)
-    ends = list(accumulate(bucket.rows for bucket in buckets))
-    starts = [0, *_quantiles(ends, parts), len(buckets)]
-    sums = [0, *ends]
-    largest = max(sums[b] - sums[a] for a, b in zip(starts, starts[1:], strict=False))
-    if largest * parts > _UNEVEN * ends[-1]:
+    if max(bucket.rows for bucket in buckets) * parts * 2 > sum(bucket.rows for bucket in buckets):
         return _walked(connection, cut, parts)
-    return [
-        key
-        for start in starts[1:-1]
-        if (key := _next_key(connection, cut, buckets[start].start(index.columns))) is not None
-    ]
+    places = _shares([bucket.rows for bucket in buckets], parts)
+    starts = [buckets[place].key_at(index.columns, share) for place, share in places]
+    keys = [_next_key(connection, cut, start) for start in starts]
+    return [key for key in keys if key is not None]
 
 
 def _by_window(connection: Connection, cut: Cut, parts: int) -> list[Key]:
@@ -105,19 +100,19 @@ def _by_window(connection: Connection, cut: Cut, parts: int) -> list[Key]:
         if key is not None:
             samples[key] = samples.get(key, 0) + bucket.rows
     keys = _in_order(connection, cut, list(samples))
-    chosen = _quantiles(list(accumulate(samples.get(key, 0) for key in keys)), parts)
-    return [keys[place] for place in chosen if place < len(keys)]
+    return [keys[place] for place, _ in _shares([samples.get(key, 0) for key in keys], parts)]
 
 
-def _quantiles(ends: Sequence[int], parts: int) -> list[int]:
-    """Before which of several things to cut, by how much there is up to the end of each."""
-    starts = [0, *ends]
-
-    def nearest(wanted: float) -> int:
-        return min(range(len(starts)), key=lambda place: abs(starts[place] - wanted))
-
-    found = {nearest(starts[-1] * part / parts) for part in range(1, parts)}
-    return sorted(found - {0, len(ends)})
+def _shares(rows: Sequence[int], parts: int) -> list[tuple[int, float]]:
+    """Where to cut several things that hold so many rows: in which, and behind what share of it."""
+    ends = list(accumulate(rows))
+    found = []
+    for part in range(1, parts):
+        wanted = ends[-1] * part / parts if ends else 0
+        place = bisect_right(ends, wanted)
+        if place < len(ends):
+            found.append((place, (wanted - ends[place] + rows[place]) / rows[place]))
+    return found
 
 
 def _next_key(connection: Connection, cut: Cut, key: Key, offset: int = 0) -> Key | None:

@@ -34,10 +34,12 @@ class Bucket:
     high: int
     rows: int
 
-    def start(self, columns: Sequence[KeyColumn]) -> Key:
-        """The literals that its first key begins with."""
+    def key_at(self, columns: Sequence[KeyColumn], share: float = 0) -> Key:
+        """The literals that a key begins with, so far on the way from its first to its last."""
         column = columns[len(self.before)]
-        return (*self.before, column.literal(column.raw_at(self.low)))
+        # In whole numbers: a double does not tell the places of large ones apart.
+        place = self.low + (self.high - self.low) * round(share * 1_000_000) // 1_000_000
+        return (*self.before, column.literal(column.raw_at(place)))
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,18 @@ class Index:
             largest = max(large, key=lambda bucket: bucket.rows)
             place = buckets.index(largest)
             halves = self._split(largest)
-            if len(halves) == 1:
-                whole.update(halves)
+            if halves == [largest]:
+                whole.add(largest)
             buckets[place : place + 1] = halves
         return buckets
 
     def bucket(self, before: Key, low: int, high: int) -> Bucket:
         """A range of values with the server's estimate."""
         empty = Bucket(before, low, high, 0)
-        ends = replace(empty, low=high).start(self.columns)
+        ends = replace(empty, low=high).key_at(self.columns)
         depth = len(before)
         column = self.columns[depth]
-        between = KeyRange((column.name,), empty.start(self.columns)[depth:], ends[depth:])
+        between = KeyRange((column.name,), empty.key_at(self.columns)[depth:], ends[depth:])
         names = [column.name for column in self.columns]
         conditions = [*between.conditions, *([is_key(names, before)] if before else [])]
         return replace(empty, rows=self._estimate(sa.and_(*conditions)))
@@ -94,7 +96,7 @@ class Index:
                 self.bucket(bucket.before, middle, bucket.high),
             ]
         # A single value: the column behind it tells its rows apart.
-        inside = self._inside(bucket.start(self.columns))
+        inside = self._inside(bucket.key_at(self.columns))
         return [bucket] if inside is None else [inside]
 
     def _inside(self, before: Key) -> Bucket | None:
@@ -104,7 +106,8 @@ class Index:
         column = self.columns[len(before)]
         ends = []
         for order in (column.clause.asc(), column.clause.desc()):
-            query = sa.select(column.raw).select_from(self.table).order_by(order).limit(1)
+            raw_value = column.raw.label("raw value")
+            query = sa.select(raw_value).select_from(self.table).order_by(order).limit(1)
             if before:
                 query = query.where(is_key([c.name for c in self.columns], before))
             raw = self.connection.execute(query).scalar()

@@ -42,7 +42,10 @@ class ShardKey:
     def select(self) -> sa.Select[Any]:
         """The raw values of keys."""
         table = source_table(self.shard, is_mysql=True)
-        return sa.select(*(column.raw for column in self.columns)).select_from(table)
+        # Not under the column's own name: ORDER BY would take the text for the column.
+        return sa.select(
+            *(column.raw.label(f"{column.name} as text") for column in self.columns)
+        ).select_from(table)
 
     def read(self, connection: Connection, query: sa.Select[Any]) -> list[Key]:
         """The keys that a query made of `select` gives."""

@@ -165,7 +165,7 @@ def test_exchanged_manifests_are_each_called_by_their_names(
     [
         (lambda stored: stored[:-3], "stream ends early"),
         (lambda stored: stored + b"more", "more bytes after the end of the "),
-        (lambda stored: stored + stored, "more bytes after the end of the "),
+        (lambda stored: stored + stored, "wanted 3 records, found 7"),
         (lambda stored: b"id,name\n0,a\n", "stream is damaged: "),
     ],
 )
