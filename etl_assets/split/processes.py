@@ -33,6 +33,12 @@ from etl_assets.store.files import Folder, Scratch
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 2.0
+_PRELOAD = [
+    export_part.__module__,
+    "etl_assets.extract.wire",
+    "etl_assets.source.driver",
+    "sqlalchemy.dialects.mysql.pymysql",
+]
 _NOTHING = Told(0, 0, None)
 
 
@@ -208,7 +214,7 @@ def _warm_context() -> Any:
     # The module's own instance; from 3.14 on a server tells its clients apart by a key.
     server: Any = getattr(forkserver, "_forkserver", None)
     if forkserver.get_inherited_fds() is None or server is None or sys.version_info >= (3, 14):
-        context.set_forkserver_preload([export_part.__module__])
+        context.set_forkserver_preload(_PRELOAD)
     else:
         # A process of the server knows its address, but would start one of its own all the same.
         server.ensure_running = resource_tracker.ensure_running

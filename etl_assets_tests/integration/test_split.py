@@ -44,11 +44,11 @@ KEYS = {
     "digits": ("k int, PRIMARY KEY (k)", "i"),
     "zerofill": ("k int(8) unsigned zerofill, PRIMARY KEY (k)", "i"),
     "decimal": ("k decimal(30, 10), PRIMARY KEY (k)", "i / 7 - 12345678901234"),
-    "date": ("k date, PRIMARY KEY (k)", "IF(i = 0, 0, '2026-11-02' - INTERVAL i DAY)"),
+    "date": ("k date, PRIMARY KEY (k)", "IF(i = 0, '0000-00-00', '2026-11-02' - INTERVAL i DAY)"),
     "datetime": ("k datetime(6), PRIMARY KEY (k)", "'1999-01-01' + INTERVAL i * 1001 MICROSECOND"),
     "timestamp": ("k timestamp(3), PRIMARY KEY (k)", "'2020-01-01' + INTERVAL i MINUTE"),
     "time": ("k time(2), PRIMARY KEY (k)", "SEC_TO_TIME(i * 100.25 - 50000)"),
-    "hex text": ("k char(32) CHARACTER SET ascii, PRIMARY KEY (k)", "MD5(i)"),
+    "hex text": ("k char(32) CHARACTER SET ascii, PRIMARY KEY (k)", "LEFT(SHA2(i, 256), 32)"),
     "case-insensitive": (
         "k varchar(40) COLLATE utf8mb4_general_ci, PRIMARY KEY (k)",
         "CONCAT(IF(i % 2, 'user_', 'USER-'), i, IF(i % 3, '''\"\\\\%:x ', ' ä汉😀'), i)",
@@ -67,8 +67,8 @@ KEYS = {
     ),
     "gbk": ("k varchar(40) CHARACTER SET gbk, PRIMARY KEY (k)", "CONCAT(i % 7, '汉字\\\\', i)"),
     "utf16": ("k varchar(40) CHARACTER SET utf16, PRIMARY KEY (k)", "CONCAT('x', i)"),
-    "varbinary": ("k varbinary(20), PRIMARY KEY (k)", "CONCAT(CHAR(0, i % 256, 39), UNHEX(MD5(i)))"),
-    "binary": ("k binary(16), PRIMARY KEY (k)", "UNHEX(MD5(i))"),
+    "varbinary": ("k varbinary(20), PRIMARY KEY (k)", "CONCAT(CHAR(0, i % 256, 39), UNHEX(LEFT(SHA2(i, 256), 32)))"),
+    "binary": ("k binary(16), PRIMARY KEY (k)", "UNHEX(LEFT(SHA2(i, 256), 32))"),
     "composite": (
         "t int, s varchar(10), k bigint, PRIMARY KEY (t, s, k)",
         "i % 3, ELT(i % 4 + 1, 'A', 'b', 'C', 'ä'), i * 5",
@@ -105,6 +105,7 @@ def locker(server: Server) -> Iterator[None]:
 def fill(server: Server, database: str, definition: str, values: str) -> None:
     """A table `t` of ROWS rows with NULLs and quotes behind its key."""
     server.execute(
+        "SET SESSION sql_mode = ''",
         f"CREATE TABLE {database}.t ({definition}, x varchar(20)) ENGINE=InnoDB",
         f"INSERT INTO {database}.t SELECT {values}, IF(i % 3, CONCAT('\"', i), NULL) FROM {_N}",
         f"ANALYZE TABLE {database}.t",
