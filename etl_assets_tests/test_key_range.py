@@ -1,4 +1,4 @@
-"""Ranges of a key: whatever they are cut at, every row is in one of them, and in the key's order."""
+"""Ranges of a key: wherever they are cut, every row is in one of them, in the key's order."""
 
 import sqlalchemy as sa
 from hypothesis import given
@@ -36,7 +36,7 @@ def test_every_row_is_in_one_range_and_all_come_in_order(
 def test_a_comparison_of_rows_is_written_so_that_an_index_serves_it() -> None:
     part = KeyRange(("tenant", "o`id"), low=("7", "18446744073709551615"), high=("9",))
     text = " AND ".join(
-        str(condition.compile(dialect=mysql.dialect()))  # type: ignore[no-untyped-call]
+        str(condition.compile(dialect=mysql.dialect()))
         for condition in part.conditions
     )
     assert text == (

@@ -94,13 +94,19 @@ def steps_and_parts(command: Running) -> list[int]:
     return sorted(pid for pid in processes if parent_of(pid) in servers)
 
 
-@pytest.mark.parametrize("victim", ["step", "worker", "command"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("victim", "number"),
+    [
+        ("step", signal.SIGKILL),
+        ("worker", signal.SIGKILL),
+        ("command", signal.SIGKILL),
+        ("command", signal.SIGINT),
+        ("command", signal.SIGTERM),
+    ],
+)
 def test_whatever_is_ended_nothing_of_it_goes_on(
     server: Server, cluster: Cluster, tmp_path: Path, victim: str, number: signal.Signals
 ) -> None:
-    if victim != "command" and number is not signal.SIGKILL:
-        pytest.skip("signals are for the command")
     shop = split_shop(cluster, tmp_path, where=SLEEP)
     with running(shop, *EXPORT) as command:
         command.wait_for(lambda: len(server.running("SLEEP(0.05)")) == 3)

@@ -16,7 +16,6 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.key_range import KeyRange
 from etl_assets.shard_export import Progress
-from etl_assets.shard_task import ShardTask
 from etl_assets.source import boundaries
 from etl_assets.source.boundaries import Cut, ranges_of
 from etl_assets.source.keys import find_key
@@ -28,9 +27,7 @@ from etl_assets_tests.integration.test_snapshots import ACCOUNTS, TOTAL, writing
 from etl_assets_tests.servers import Server
 
 ROWS = 1000
-_N = (
-    f"(SELECT a.n + 10 * b.n + 100 * c.n AS i FROM ({DIGITS}) a, ({DIGITS}) b, ({DIGITS}) c) AS n"
-)
+_N = f"(SELECT a.n + 10 * b.n + 100 * c.n AS i FROM ({DIGITS}) a, ({DIGITS}) b, ({DIGITS}) c) AS n"
 """ROWS rows with a number each."""
 
 KEYS = {
@@ -67,7 +64,10 @@ KEYS = {
     ),
     "gbk": ("k varchar(40) CHARACTER SET gbk, PRIMARY KEY (k)", "CONCAT(i % 7, '汉字\\\\', i)"),
     "utf16": ("k varchar(40) CHARACTER SET utf16, PRIMARY KEY (k)", "CONCAT('x', i)"),
-    "varbinary": ("k varbinary(20), PRIMARY KEY (k)", "CONCAT(CHAR(0, i % 256, 39), UNHEX(LEFT(SHA2(i, 256), 32)))"),
+    "varbinary": (
+        "k varbinary(20), PRIMARY KEY (k)",
+        "CONCAT(CHAR(0, i % 256, 39), UNHEX(LEFT(SHA2(i, 256), 32)))",
+    ),
     "binary": ("k binary(16), PRIMARY KEY (k)", "UNHEX(LEFT(SHA2(i, 256), 32))"),
     "composite": (
         "t int, s varchar(10), k bigint, PRIMARY KEY (t, s, k)",
@@ -124,7 +124,6 @@ def both(exporter: Exporter, database: str, **settings: Any) -> tuple[bytes, byt
     return found[0], found[1], done.manifest
 
 
-@pytest.mark.parametrize("way", ["walk", "histogram"])
 @pytest.mark.parametrize("kind", KEYS)
 def test_the_file_is_the_unsplit_one_to_the_byte(
     server: Server,
@@ -132,15 +131,15 @@ def test_the_file_is_the_unsplit_one_to_the_byte(
     exporter: Exporter,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
-    way: str,
 ) -> None:
-    if way == "histogram":
-        monkeypatch.setattr(boundaries, "WALKED_ROWS", 0)
     fill(server, database, *KEYS[kind])
     whole, split, manifest = both(exporter, database)
     assert split == whole
     assert manifest.rows == ROWS
     assert manifest.snapshot.parts == 4
+    monkeypatch.setattr(boundaries, "WALKED_ROWS", 0)
+    estimated = exporter.export(database, "t", table_config(split=3)).manifest
+    assert (estimated.sha256, estimated.snapshot.parts) == (manifest.sha256, 3)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -392,9 +391,7 @@ def test_a_part_whose_connection_is_killed_makes_all_parts_begin_again(
 
     with once_streaming(kill_one) as note:
         settings = table_config(split=3, where=SLOW)
-        export = exporter.export(
-            database, "t", settings, retries=2, count=False, on_progress=note
-        )
+        export = exporter.export(database, "t", settings, retries=2, count=False, on_progress=note)
     assert export.rows == whole
     assert len(exporter.retries) == 1
     assert f"{HOST}.{database}.t: error " in exporter.retries[0]
@@ -409,11 +406,9 @@ def test_a_part_that_is_killed_is_told_and_leaves_nothing(
     def kill_one() -> None:
         os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
-    with (
-        once_streaming(kill_one) as note,
-        pytest.raises(ShardError, match=r"the process of part [23] of 3 ended: .*signal 9"),
-    ):
-        settings = table_config(split=3, where=SLOW)
+    settings = table_config(split=3, where=SLOW)
+    told = r"the process of part [23] of 3 ended: .*signal 9"
+    with once_streaming(kill_one) as note, pytest.raises(ShardError, match=told):
         exporter.export(database, "t", settings, retries=2, count=False, on_progress=note)
     assert exporter.files() == []
     assert multiprocessing.active_children() == []
@@ -478,7 +473,3 @@ def test_a_trial_is_not_split(server: Server, database: str, exporter: Exporter)
     fill(server, database, *KEYS["int"])
     manifest = exporter.export(database, "t", table_config(split=4), limit=7).manifest
     assert (manifest.rows, manifest.snapshot.parts) == (7, None)
-
-
-def test_tasks_travel_to_other_processes() -> None:
-    assert ShardTask.__dataclass_fields__["spare"].default is not None
