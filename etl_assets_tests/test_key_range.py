@@ -36,8 +36,7 @@ def test_every_row_is_in_one_range_and_all_come_in_order(
 def test_a_comparison_of_rows_is_written_so_that_an_index_serves_it() -> None:
     part = KeyRange(("tenant", "o`id"), low=("7", "18446744073709551615"), high=("9",))
     text = " AND ".join(
-        str(condition.compile(dialect=mysql.dialect()))
-        for condition in part.conditions
+        str(condition.compile(dialect=mysql.dialect())) for condition in part.conditions
     )
     assert text == (
         "`tenant` > 7 OR `tenant` = 7 AND `o``id` >= 18446744073709551615 AND `tenant` < 9"

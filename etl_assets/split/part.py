@@ -109,14 +109,16 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
     os.environ.update(order.environment)
     try:
         with Scratch.of(target.number) as scratch:
-            step.send(_export(order, step, scratch, interrupts))
+            done = _export(order, step, scratch, interrupts)
+        # From here on an interrupt would only disturb the end of the process.
+        interrupts.ignore()
+        _tell(step, done)
     except KeyboardInterrupt:
         # By the step, which waits for the end of this process.
         return
     except Exception as error:
+        interrupts.ignore()
         _tell(step, error)
-    finally:
-        order.engines.dispose()
 
 
 def _export(
@@ -140,15 +142,15 @@ def _export(
     return Done(rows, counts)
 
 
-def _tell(step: "Connection[Any, Any]", error: Exception) -> None:
+def _tell(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
     try:
-        step.send(error)
+        step.send(outcome)
     except OSError:
         # The step is gone: nobody wants to know.
         return
     except Exception:
         # An error of somebody else's that does not travel.
-        step.send(ShardError(f"{type(error).__name__}: {error}"))
+        step.send(ShardError(f"{type(outcome).__name__}: {outcome}"))
 
 
 class _Turn:
@@ -199,6 +201,10 @@ class _Interrupts:
         """Raise an interrupt that Python has swallowed, as it does in a destructor."""
         if self._received:
             raise KeyboardInterrupt
+
+    def ignore(self) -> None:
+        """Let no further signal interrupt anything."""
+        self._received = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del number, frame

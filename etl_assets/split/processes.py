@@ -191,10 +191,14 @@ class PartProcesses:
     def _stop(self) -> None:
         """Interrupt those that are at work: each drops its connection and ends its query."""
         started = [part.process for part in self.parts if part.process.pid is not None]
-        for process in started:
-            if process.is_alive():
-                with suppress(ProcessLookupError):
-                    os.kill(process.pid or 0, signal.SIGINT)
+        for part in self.parts:
+            if part.process.pid is None or part.done is not None:
+                continue
+            # One that has not connected yet has nothing to clean up, nor a way to be told.
+            number = signal.SIGINT if "connected" in part.stages else signal.SIGKILL
+            with suppress(ProcessLookupError):
+                if part.process.is_alive():
+                    os.kill(part.process.pid, number)
         give_up = time.monotonic() + _STOP_SECONDS
         for process in started:
             process.join(max(0.0, give_up - time.monotonic()))

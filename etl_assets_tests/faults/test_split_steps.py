@@ -17,7 +17,7 @@ from etl_assets_tests.cli.shop import DAY, Shop
 from etl_assets_tests.servers import Server
 
 EXPORT = ("export", "orders", "--partition", DAY)
-SLEEP = "SLEEP(0.05) = 0"
+SLEEP = "SLEEP(0.02) = 0"
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +109,14 @@ def test_whatever_is_ended_nothing_of_it_goes_on(
 ) -> None:
     shop = split_shop(cluster, tmp_path, where=SLEEP)
     with running(shop, *EXPORT) as command:
-        command.wait_for(lambda: len(server.running("SLEEP(0.05)")) == 3)
+        command.wait_for(lambda: len(server.running("SLEEP(0.02)")) == 3)
         step, *parts = steps_and_parts(command)
         assert len(parts) == 2, command.processes()
         (worker,) = command.children()
         victims = {"step": step, "worker": worker, "command": command.process.pid}
         os.kill(victims[victim], number)
         began = time.monotonic()
-        while server.running("SLEEP(0.05)") or set(parts) & set(command.processes()):
+        while server.running("SLEEP(0.02)") or set(parts) & set(command.processes()):
             assert time.monotonic() - began < 8, (server.running("SLEEP"), command.processes())
             time.sleep(0.05)
         done = command.end(30)
