@@ -31,7 +31,7 @@ from etl_assets.shard_task import (
 )
 from etl_assets.source.engines import Engines
 from etl_assets.source.snapshot import SnapshotInfo, open_snapshot
-from etl_assets.store.files import Scratch
+from etl_assets.store.scratch import Scratch
 from etl_assets.store.writer import write_part
 
 BEGIN = "begin"

@@ -61,7 +61,8 @@ def planned(
         yield SplitPlan(task, (None,), ExitStack())
         return
     with ExitStack() as held:
-        has_spare = held.enter_context(task.spare(shard.host))
+        # Entered first, so that a spare place is given back when the connection is closed.
+        places = held.enter_context(ExitStack())
         engine = engines.get(shard.host, shard.database)
         connection = held.enter_context(engine.connect())
         held.enter_context(dropped_on_error(connection, shard))
@@ -75,9 +76,8 @@ def planned(
             held.close()
             yield SplitPlan(task, (None,), held)
             return
-        # Of a transaction that would otherwise stay open through the lock.
         locks = may_lock(connection, shard)
-        if locks and not has_spare:
+        if locks and not places.enter_context(task.spare(shard.host)):
             parts -= 1
             on_note(
                 f"{shard}: {parts} parts instead of {parts + 1}: one of the host's connections is "
@@ -88,6 +88,7 @@ def planned(
             held.close()
             yield SplitPlan(task, ranges, held)
             return
+        # What was looked up belongs to a transaction, which would stay open until the lock.
         connection.rollback()
         yield SplitPlan(task, ranges, held, connection)
 

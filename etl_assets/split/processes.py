@@ -29,7 +29,8 @@ from etl_assets.split.part import (
     Told,
     export_part,
 )
-from etl_assets.store.files import Folder, Scratch
+from etl_assets.store.files import Folder
+from etl_assets.store.scratch import Scratch
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 2.0

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from uuid import uuid4
 
-from etl_assets.errors import StoreError
+from etl_assets.store.scratch import Scratch, store_error, write_all
 
 READ_BYTES = 1 << 20
 TEMPORARY_MARK = ".part"
@@ -67,52 +67,6 @@ class StagedFile(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.discard()
-
-
-class Scratch:
-    """A file without a name, for bytes that are to become part of another one.
-
-    It is gone with the last process that has it open.
-    """
-
-    def __init__(self, file: IO[bytes], location: str) -> None:
-        self._file = file
-        self._location = location
-
-    @classmethod
-    def of(cls, descriptor: int) -> "Scratch":
-        """The file behind a descriptor of this process, which is closed with it."""
-        return cls(open(descriptor, "r+b", buffering=0), "a part of a shard's file")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def fileno(self) -> int:
-        """Its descriptor."""
-        return self._file.fileno()
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._file.close()
-
-    def write(self, data: bytes) -> None:
-        """Append bytes."""
-        _write_all(self._file, data, self._location)
-
-    def blocks(self) -> Iterator[bytes]:
-        """All of its bytes in blocks, whatever any process has written or read of it."""
-        offset = 0
-        while block := os.pread(self.fileno(), READ_BYTES, offset):
-            yield block
-            offset += len(block)
 
 
 class Folder(ABC):
@@ -296,7 +250,7 @@ class _LocalStagedFile(StagedFile):
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> object:
-        _write_all(self._file, data, str(self._final))
+        write_all(self._file, data, str(self._final))
         return None
 
     def _finish(self) -> None:
@@ -315,20 +269,3 @@ class _LocalStagedFile(StagedFile):
     def _abandon(self) -> None:
         self._file.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def _write_all(file: IO[bytes], data: bytes, location: str) -> None:
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[file.write(view) or 0 :]
-    except OSError as error:
-        raise store_error(location, error) from error
-
-
-def store_error(location: str, error: OSError) -> StoreError:
-    """The operating system's error, with the file and what to do next."""
-    return StoreError(
-        f"{location}: {error.strerror or error}",
-        next_step="see to the space and the permissions there; the file before it stays",
-    )

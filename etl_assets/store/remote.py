@@ -8,7 +8,8 @@ import fsspec
 from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
-from etl_assets.store.files import Folder, LocalFolder, StagedFile, store_error
+from etl_assets.store.files import Folder, LocalFolder, StagedFile
+from etl_assets.store.scratch import store_error
 
 
 def open_url(url: str | UPath, *parts: str) -> Folder:

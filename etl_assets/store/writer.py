@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import compressor
-from etl_assets.store.files import Scratch, StagedFile
+from etl_assets.store.files import StagedFile
+from etl_assets.store.scratch import Scratch
 
 
 @dataclass(frozen=True)
