@@ -175,7 +175,7 @@ class TableConfig(Model):
     on_drift: Literal["fail", "union"] = "fail"
     rows_outside: Literal["warn", "fail"] = "warn"
     merge: Flag = False
-    split: Literal[1] = 1
+    split: Positive = 1
 
     @property
     def is_snapshot(self) -> bool:
@@ -268,6 +268,17 @@ class ExportConfig(Model):
                     location = ("tables", name, "shards", index, "host")
                     known = ", ".join(self.hosts)
                     yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
+            yield from self._split_problems(name, table)
+
+    def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
+        location = ("tables", name, "split")
+        for pattern in table.shards if table.split > 1 else ():
+            host = self.hosts.get(pattern.host)
+            if host is not None and host.backend == "sqlite":
+                yield location, f"wanted 1 on SQLite (host {pattern.host}), found {table.split}"
+            elif host is not None and table.split > host.max_connections:
+                most = f"at most {host.max_connections}, the max_connections of {pattern.host}"
+                yield location, f"wanted {most}, found {table.split}"
 
     def _missing_packages(self) -> Iterator[tuple[Location, str]]:
         """What would only be told when the first file is written."""

@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import quoted_name
 from etl_assets.columns import Column
 from etl_assets.config import TableConfig
 from etl_assets.errors import ShardError
+from etl_assets.key_range import KeyRange
 from etl_assets.topology import Shard
 from etl_assets.windows import Bound, Window
 
@@ -87,6 +88,8 @@ class ShardQuery:
         zero_dates: whether dates with a zero month or day are asked for as NULL.
         missing: the keys of the columns that this shard table does not have: NULL in every row.
         outside: the rows that no window holds; None for a snapshot table.
+        key_range: the part of the table that is asked for, in the order of its key; None for all
+            of it, in whatever order the server has it. `count_outside` is of the whole table.
     """
 
     shard: Shard
@@ -97,6 +100,7 @@ class ShardQuery:
     zero_dates: Literal["keep", "null", "error"] = "keep"
     missing: frozenset[str] = frozenset()
     outside: sa.ColumnElement[bool] | None = None
+    key_range: KeyRange | None = None
 
     @property
     def _source(self) -> sa.TableClause:
@@ -106,7 +110,9 @@ class ShardQuery:
     def rows(self) -> sa.Select[Any]:
         """The rows, one column for each of `columns`."""
         query = sa.select(*map(self._expression, self.columns)).select_from(self._source)
-        return self._restricted(query)
+        # A range of the clustered key comes in its order: the server does not sort for this.
+        order = self.key_range.order if self.key_range is not None else ()
+        return self._restricted(query).order_by(*order)
 
     @property
     def count(self) -> sa.Select[Any]:
@@ -133,7 +139,7 @@ class ShardQuery:
             sa.func.count(sa.case((condition, sa.literal_column("1"))))
             for condition in (self.condition, self.outside)
         ]
-        return sa.select(*counts).select_from(self._source)
+        return self._in_range(sa.select(*counts).select_from(self._source))
 
     @property
     def dates(self) -> tuple[Column, ...]:
@@ -165,9 +171,13 @@ class ShardQuery:
         return clause if expression is None else expression(clause)
 
     def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        query = self._in_range(query)
         if self.condition is not None:
             query = query.where(self.condition)
         return query if self.limit is None else query.limit(self.limit)
+
+    def _in_range(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        return query.where(*self.key_range.conditions) if self.key_range is not None else query
 
 
 def _clause(column: Column) -> sa.ColumnClause[Any]:
@@ -187,7 +197,7 @@ def window_condition(
     """
     conditions: list[sa.ColumnElement[bool]] = []
     if table.partition.column is not None:
-        low, high = _bounds(shard, columns, window, table)
+        low, high = window_bounds(shard, columns, window, table)
         column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column, quote=True))
         conditions += [column >= low, column < high]
     return _wanted(conditions, table) if conditions or table.where is not None else None
@@ -201,7 +211,7 @@ def outside_condition(
     Raises:
         ShardError: as `window_condition`.
     """
-    low, _ = _bounds(shard, columns, first, table)
+    low, _ = window_bounds(shard, columns, first, table)
     column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column or "", quote=True))
     return _wanted([sa.or_(column.is_(None), column < low)], table)
 
@@ -215,9 +225,14 @@ def _wanted(conditions: list[sa.ColumnElement[bool]], table: TableConfig) -> sa.
     return sa.and_(*conditions)
 
 
-def _bounds(
+def window_bounds(
     shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
 ) -> tuple[Bound, Bound]:
+    """The half-open bounds of a window in the column that cuts the windows.
+
+    Raises:
+        ShardError: as `window_condition`.
+    """
     partition = table.partition
     kinds = {column.key: column.kind for column in columns}
     key = (partition.column or "").lower()

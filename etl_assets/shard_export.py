@@ -9,58 +9,38 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.columns import Column, Columns, selected_columns
+from etl_assets.columns import Column, Columns
 from etl_assets.config import TableConfig
-from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import ConfigError, CountMismatchError, ShardError, StoreError
+from etl_assets.errors import ConfigError, ShardError, StoreError
 from etl_assets.extract import extract
-from etl_assets.query import MOST_OUTSIDE, ShardQuery, outside_condition, window_condition
+from etl_assets.query import ShardQuery
+from etl_assets.shard_task import (
+    Exported,
+    Progress,
+    ShardTask,
+    counted,
+    query_of,
+    refuse_other_count,
+    refuse_zero_dates,
+)
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import is_transient, pauses, shard_error
-from etl_assets.source.snapshot import Snapshot, leads_index, open_snapshot
+from etl_assets.source.snapshot import open_snapshot
+from etl_assets.split.export import SplitExport
+from etl_assets.split.plan import SplitPlan, planned
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
-from etl_assets.topology import Shard
 from etl_assets.windows import Window
 
-
-@dataclass(frozen=True)
-class ShardTask:
-    """What to export, and how.
-
-    Attributes:
-        shard: the shard table.
-        table: the logical table's settings.
-        window: the window of the run.
-        csv: the conventions of the file.
-        limit: at most so many rows (a trial); None for all of them.
-        count: whether the server counts the rows in the same snapshot.
-        retries: further attempts after a transient error.
-        run_id: the run that the manifest names.
-        first: the table's first window: rows before it are in no window. None for a snapshot table.
-        united: reads the columns of all shards together; None where each has to have them all.
-    """
-
-    shard: Shard
-    table: TableConfig
-    window: Window
-    csv: CsvFormat
-    limit: int | None
-    count: bool
-    retries: int
-    run_id: str
-    first: Window | None = None
-    united: Callable[[], Columns] | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a shard is: rows and stored bytes so far, and the server's count where known."""
-
-    rows: int
-    bytes: int
-    expected: int | None
+__all__ = [
+    "Progress",
+    "ShardTask",
+    "StagedShard",
+    "query_record",
+    "stage_shard",
+    "window_record",
+]
 
 
 @dataclass(frozen=True)
@@ -85,8 +65,12 @@ def stage_shard(
     *,
     on_progress: Callable[[Progress], None],
     on_retry: Callable[[str], None],
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> StagedShard:
     """Export a shard table into a staged file, from the start again after a transient error.
+
+    `on_note` is told why a shard table is not exported in as many parts as `split` asks for, or
+    not from one moment.
 
     Raises:
         ShardError: with the shard's name, the server's number and text or what became of the
@@ -95,7 +79,7 @@ def stage_shard(
     """
     for pause in (*pauses(task.retries), None):
         try:
-            return _attempt(engines, folder, task, on_progress)
+            return _attempt(engines, folder, task, on_progress, on_note)
         except (StoreError, ConfigError) as error:
             # They name a file or a key; which shard that is about has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
@@ -128,98 +112,73 @@ def window_record(table: TableConfig, window: Window) -> WindowRecord | None:
 
 
 def _attempt(
-    engines: Engines, folder: Folder, task: ShardTask, on_progress: Callable[[Progress], None]
+    engines: Engines,
+    folder: Folder,
+    task: ShardTask,
+    on_progress: Callable[[Progress], None],
+    on_note: Callable[[str], None],
 ) -> StagedShard:
     started_at = datetime.now(UTC)
     clock = time.monotonic()
     united = task.united() if task.united is not None else None
     with ExitStack() as undo:
-        with open_snapshot(engines, task.shard) as snapshot:
-            query = _query(task, snapshot, united)
-            # Full counts only: a trial's rows prove nothing about the table.
-            wanted = task.count and task.limit is None
-            expected, outside = _counted(snapshot, query, task) if wanted else (None, None)
-            if task.csv.zero_dates == "error":
-                _refuse_zero_dates(snapshot, query)
+
+        def stage() -> StagedFile:
             file = folder.stage(csv_name(task.shard, task.csv))
             undo.callback(file.discard)
-            written = write_records(
-                file,
-                task.csv,
-                [column.name for column in query.columns],
-                extract(snapshot.connection, query, task.csv),
-                lambda rows, size: on_progress(Progress(rows, size, expected)),
-            )
-            if expected is not None and written.rows != expected:
-                raise CountMismatchError(
-                    f"{task.shard}",
-                    wanted=f"{expected} rows, as the server counted in the same snapshot",
-                    found=f"{written.rows} in the file",
-                    next_step="export it again; for a table without transactions, when it rests",
-                )
-        # Not before the connection is closed: that may fail too, and the file would stay.
+            return file
+
+        with planned(engines, task, on_note) as plan:
+            if len(plan.ranges) > 1:
+                split = SplitExport(engines, plan, on_progress, on_note)
+                exported = split.into(folder, stage, united)
+            else:
+                plan.release()
+                exported = _export_whole(engines, plan, stage, united, on_progress)
+        # Not before the connections are closed: that may fail too, and the file would stay.
         undo.pop_all()
+    written, query = exported.written, exported.query
     facts = {
         **_identity(task, started_at),
         "rows": written.rows,
         "bytes": written.bytes,
         "sha256": written.sha256,
-        "source_rows": expected,
-        "rows_outside": outside,
+        "source_rows": exported.counts.rows,
+        "rows_outside": exported.counts.outside,
         "columns": [_column_record(column, query) for column in query.columns],
-        "snapshot": snapshot.info.as_json(),
+        "snapshot": exported.info.as_json(),
         "seconds": round(time.monotonic() - clock, 3),
     }
-    return StagedShard(file, ShardManifest.model_validate(facts), written.first)
+    return StagedShard(exported.file, ShardManifest.model_validate(facts), written.first)
 
 
-def _counted(snapshot: Snapshot, query: ShardQuery, task: ShardTask) -> tuple[int, int | None]:
-    """The server's count of the window's rows, and of the rows that are in no window."""
-    execute = snapshot.connection.execute
-    column = task.table.partition.column
-    if query.outside is None or column is None:
-        return int(execute(query.count).scalar_one()), None
-    if leads_index(snapshot, task.shard, column):
-        inside, outside = (execute(q).scalar_one() for q in (query.count, query.count_outside))
-        return int(inside), int(outside)
-    inside, outside = map(int, execute(query.both_counts).one())
-    return inside, min(outside, MOST_OUTSIDE)
+def _export_whole(
+    engines: Engines,
+    plan: SplitPlan,
+    stage: Callable[[], StagedFile],
+    united: Columns | None,
+    on_progress: Callable[[Progress], None],
+) -> Exported:
+    task = plan.task
+    with open_snapshot(engines, task.shard) as snapshot:
+        query = query_of(task, snapshot, united, plan.ranges[0])
+        counts = counted(snapshot, query, task)
+        refuse_zero_dates(snapshot, query)
+        file = stage()
+        written = write_records(
+            file,
+            task.csv,
+            [column.name for column in query.columns],
+            extract(snapshot.connection, query, task.csv),
+            lambda rows, size: on_progress(Progress(rows, size, counts.rows)),
+        )
+        refuse_other_count(task, counts.rows, written.rows)
+    return Exported(file, written, query, counts, snapshot.info)
 
 
 def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:
     missing = {"missing": True} if column.key in query.missing else {}
     return {"name": column.name, "type": column.type, **missing}
-
-
-def _refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
-    if not query.dates:
-        return
-    counts = snapshot.connection.execute(query.zero_date_counts).one()
-    # As the server's text; NULL where there is no row.
-    numbers = [int(count or 0) for count in counts]
-    found = [f"{n} in column {c.name!r}" for c, n in zip(query.dates, numbers, strict=True) if n]
-    if found:
-        raise ShardError(
-            f"{query.shard}",
-            wanted="no date whose month or day is zero, as `zero_dates: error` asks for",
-            found=", ".join(found),
-            next_step="mend the rows, or set `zero_dates` to keep or null",
-        )
-
-
-def _query(task: ShardTask, snapshot: Snapshot, united: Columns | None) -> ShardQuery:
-    shard, table, own = task.shard, task.table, snapshot.columns
-    columns = selected_columns(shard, united or own, table.columns)
-    return ShardQuery(
-        shard=shard,
-        columns=columns,
-        missing=frozenset(c.key for c in columns) - {c.key for c in own},
-        condition=window_condition(shard, own, task.window, table),
-        outside=outside_condition(shard, own, task.first, table) if task.first else None,
-        limit=task.limit,
-        is_mysql=snapshot.info.server != "sqlite",
-        zero_dates=task.csv.zero_dates,
-    )
 
 
 def _identity(task: ShardTask, started_at: datetime) -> dict[str, Any]:

@@ -493,3 +493,27 @@ def test_an_unknown_key_is_told_with_its_value_unless_that_may_be_a_secret(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         load(tmp_path, edited(old, new))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("5", "wanted at most 4, the max_connections of shop-a, found 5"),
+        ("0", "wanted at least 1, found 0"),
+        ("1.5", "wanted a whole number, found 1.5"),
+        ("true", "wanted a whole number, found true"),
+    ],
+)
+def test_parts_are_whole_numbers_within_the_host_s_limit(
+    tmp_path: Path, value: str, told: str
+) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, f"{MINIMAL}    split: {value}\n")
+    assert str(refusal.value) == f"etl_assets.yaml:9: tables.orders.split: {told}"
+    assert load(tmp_path, f"{MINIMAL}    split: 4\n").tables["orders"].split == 4
+
+
+def test_sqlite_is_not_read_in_parts(tmp_path: Path) -> None:
+    text = edited(URL, "sqlite:///{database}.db") + "    split: 2\n"
+    with pytest.raises(ConfigError, match=r":9: .*wanted 1 on SQLite \(host shop-a\), found 2"):
+        load(tmp_path, text)

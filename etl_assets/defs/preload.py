@@ -11,6 +11,7 @@ _MODULES = (
     "dotenv.main",
     "multiprocessing.popen_forkserver",
     "multiprocessing.queues",
+    "multiprocessing.resource_sharer",
     "multiprocessing.synchronize",
     "encodings.idna",
     "importlib.resources.readers",
@@ -41,6 +42,7 @@ _MODULES = (
     "etl_assets.defs.storage",
     "etl_assets.extract.wire",
     "etl_assets.source.driver",
+    "etl_assets.split.part",
     "etl_assets.store.remote",
 )
 

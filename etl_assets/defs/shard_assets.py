@@ -24,7 +24,7 @@ from etl_assets.defs.partitions import (
     window_of,
 )
 from etl_assets.defs.resources import DatabaseResource
-from etl_assets.defs.slots import connection_slot
+from etl_assets.defs.slots import connection_slots, spare_slot
 from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError
 from etl_assets.shard_export import (
@@ -80,7 +80,9 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         selected = context.selected_output_names
         shards = {name: shard for name, shard in outputs.items() if name in selected}
         limit = config.hosts[lane.host].max_connections
-        with ending_with_the_run(), connection_slot(context, lane.host, limit):
+        parts = table.settings.split
+        # The pool counts steps, whatever they weigh; these slots count connections.
+        with ending_with_the_run(), connection_slots(context, lane.host, limit, parts):
             yield from _export(context, config, table, shards)
 
     return dg.AssetsDefinition(
@@ -234,6 +236,9 @@ def _tasks(
         run_id=context.run_id,
         first=None if settings.is_snapshot else first_window(table),
         united=united if settings.on_drift == "union" else None,
+        spare=lambda host: spare_slot(
+            context, host, config.hosts[host].max_connections, settings.split
+        ),
     )
 
 
@@ -253,6 +258,7 @@ def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
             task,
             on_progress=on_progress,
             on_retry=context.log.warning,
+            on_note=context.log.warning,
         )
 
 

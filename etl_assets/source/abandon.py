@@ -5,8 +5,8 @@ nothing to send yet (a long COUNT, a sort) does not notice that its client is go
 the end, and a retry would make two of them.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
@@ -41,6 +41,19 @@ def hang_up(driver: Any) -> None:
         result.unbuffered_active = False
         driver._result = None  # noqa: SLF001
     driver._force_close()  # noqa: SLF001
+
+
+@contextmanager
+def dropped_on_error(connection: Connection, shard: Shard) -> Iterator[None]:
+    """Drop a connection of MySQL's after an error, and end what it was asked of a shard table."""
+    engine, thread = connection.engine, thread_of(connection)
+    try:
+        yield
+    except BaseException as error:
+        drop(connection)
+        if may_still_run(error):
+            end_query(engine, thread, shard)
+        raise
 
 
 def may_still_run(error: BaseException) -> bool:

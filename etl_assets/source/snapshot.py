@@ -5,8 +5,8 @@ REPEATABLE READ, and tables of engines without transactions (MyISAM) have no sna
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.columns import Column
 from etl_assets.query import source_table
-from etl_assets.source.abandon import drop, end_query, may_still_run, thread_of
+from etl_assets.source.abandon import dropped_on_error
 from etl_assets.source.engines import Engines
 from etl_assets.source.position import Position, position_around
 from etl_assets.topology import Shard
@@ -39,6 +39,8 @@ _PIN_MYSQL = ("SET SESSION max_execution_time = 0",)
 
 _PINNED = "etl_assets_pinned"
 
+_AT_ONCE: AbstractContextManager[object] = nullcontext()
+
 _TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB", "SQLite"})
 
 
@@ -53,6 +55,8 @@ class SnapshotInfo:
         position: the binary log's position at that moment, where it is known.
         exact: whether all rows are from one moment; false for engines without transactions.
         taken_at: when the transaction began.
+        parts: how many transactions read the rows, each a range of the key; None for a single one.
+        locked: whether nobody could write while these began; None for a single one.
     """
 
     server: str
@@ -61,6 +65,8 @@ class SnapshotInfo:
     position: Position | None
     exact: bool
     taken_at: datetime
+    parts: int | None = None
+    locked: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a manifest."""
@@ -71,7 +77,15 @@ class SnapshotInfo:
             "position": asdict(self.position) if self.position else None,
             "exact": self.exact,
             "taken_at": self.taken_at,
+            **({} if self.parts is None else {"parts": self.parts, "locked": self.locked}),
         }
+
+    def of_parts(self, parts: int, *, locked: bool) -> "SnapshotInfo":
+        """What is to be said of several transactions, of which this is the first."""
+        position = self.position and replace(self.position, exact=self.position.exact and locked)
+        return replace(
+            self, parts=parts, locked=locked, exact=self.exact and locked, position=position
+        )
 
 
 @dataclass(frozen=True)
@@ -84,10 +98,13 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
+def open_snapshot(
+    engines: Engines, shard: Shard, turn: AbstractContextManager[object] = _AT_ONCE
+) -> Iterator[Snapshot]:
     """Open a connection for one shard table; it is closed at the end, whatever happens.
 
-    Left with an error, it is dropped at once, and a query that still runs is ended.
+    Left with an error, it is dropped at once, and a query that still runs is ended. MySQL's
+    transaction begins inside `turn`: between its entry and its exit, everything else being ready.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as the server says it, when it cannot be reached or the table
@@ -98,14 +115,9 @@ def open_snapshot(engines: Engines, shard: Shard) -> Iterator[Snapshot]:
         if connection.dialect.name == "sqlite":
             yield _sqlite_snapshot(connection, shard)
             return
-        thread = thread_of(connection)
-        try:
-            yield _mysql_snapshot(connection, shard)
-        except BaseException as error:
-            drop(connection)
-            if may_still_run(error):
-                end_query(engine, thread, shard)
-            raise
+        with dropped_on_error(connection, shard):
+            pin_session(connection)
+            yield _mysql_snapshot(connection, shard, turn)
         # All that was wanted has come: a server that leaves only now takes nothing back.
         with suppress(DBAPIError):
             connection.rollback()
@@ -119,19 +131,27 @@ def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]
         return int(snapshot.connection.execute(query).scalar_one())
 
 
-def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
+def pin_session(connection: Connection) -> None:
+    """Make a session of MySQL's what every export's is, whatever the server's defaults are."""
     dialect: Any = connection.dialect
     # What the connection's earlier shards have been told holds still.
     if not connection.info.get(_PINNED):
         for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
             connection.exec_driver_sql(statement)
         connection.info[_PINNED] = True
+
+
+def _mysql_snapshot(
+    connection: Connection, shard: Shard, turn: AbstractContextManager[object]
+) -> Snapshot:
+    dialect: Any = connection.dialect
     start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-    position = position_around(connection, lambda: connection.exec_driver_sql(start))
-    taken_at = datetime.now(UTC)
+    with turn:
+        position = position_around(connection, lambda: connection.exec_driver_sql(start))
+        taken_at = datetime.now(UTC)
     version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())
-    rows = connection.execute(_TABLE_COLUMNS, _names(shard)).all()
-    if not rows:
+    columns = columns_of(connection, shard)
+    if not columns:
         _provoke(connection, shard)
     engine = connection.execute(_TABLE_ENGINE, _names(shard)).scalar()
     info = SnapshotInfo(
@@ -142,7 +162,6 @@ def _mysql_snapshot(connection: Connection, shard: Shard) -> Snapshot:
         exact=engine in _TRANSACTIONAL_ENGINES,
         taken_at=taken_at,
     )
-    columns = tuple(Column(_text(name), _text(kind)) for name, kind in rows)
     return Snapshot(connection, info, columns)
 
 
@@ -180,12 +199,16 @@ _LEADS_INDEX = sa.text(
 )
 
 
-def leads_index(snapshot: Snapshot, shard: Shard, column: str) -> bool:
-    """Whether the server finds the rows of a range of the column without reading all."""
-    if snapshot.info.server == "sqlite":
-        return False
-    found = snapshot.connection.execute(_LEADS_INDEX, {**_names(shard), "column": column})
+def has_index(connection: Connection, shard: Shard, column: str) -> bool:
+    """Whether MySQL finds the rows of a range of the column without reading all."""
+    found = connection.execute(_LEADS_INDEX, {**_names(shard), "column": column})
     return int(found.scalar_one()) > 0
+
+
+def columns_of(connection: Connection, shard: Shard) -> tuple[Column, ...]:
+    """The columns of a table of MySQL's, in its order; none where it is not there."""
+    rows = connection.execute(_TABLE_COLUMNS, _names(shard))
+    return tuple(Column(_text(name), _text(kind)) for name, kind in rows)
 
 
 def _names(shard: Shard) -> dict[str, str]:

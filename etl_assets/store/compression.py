@@ -1,7 +1,7 @@
 """Streamed compression of stored files."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -13,6 +13,8 @@ SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 3
+_MAGIC = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd"}
+"""What a member or a frame begins with."""
 _PIECE_BYTES = 1 << 10
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
@@ -49,7 +51,7 @@ def compressor(compression: Compression) -> Compressor:
 
 
 def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
-    """A stored file's blocks as plain CSV bytes.
+    """A stored file's blocks as plain CSV bytes; of several members or frames, those of all.
 
     Raises:
         EOFError: the stream ends early.
@@ -59,23 +61,37 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
         yield from blocks
         return
     if compression == "gzip":
-        stream: Any = zlib.decompressobj(_GZIP_WINDOW)
+        begin: Callable[[], Any] = lambda: zlib.decompressobj(_GZIP_WINDOW)  # noqa: E731
         failure: type[Exception] = zlib.error
     else:
-        stream = _zstandard().ZstdDecompressor().decompressobj()
+        begin = _zstandard().ZstdDecompressor().decompressobj
         failure = _zstandard().ZstdError
+    stream = begin()
+    rest = b""
     try:
         for piece in _pieces(blocks):
-            # One that has ended is not fed again: zstandard would call that a misuse of its object.
-            ended = stream.eof
-            if not ended:
-                yield stream.decompress(piece)
-            if ended or stream.unused_data:
-                raise ValueError(f"more bytes after the end of the {compression} stream")
+            data = rest + piece
+            rest = b""
+            while data:
+                # One that has ended is not fed again: another one may begin behind it.
+                if stream.eof:
+                    if not _begins(data, _MAGIC[compression]):
+                        raise ValueError(f"more bytes after the end of the {compression} stream")
+                    if len(data) < len(_MAGIC[compression]):
+                        rest = data
+                        break
+                    stream = begin()
+                yield stream.decompress(data)
+                data = stream.unused_data
     except failure as error:
         raise ValueError(f"the {compression} stream is damaged: {error}") from None
-    if not stream.eof:
+    if rest or not stream.eof:
         raise EOFError(f"the {compression} stream ends early")
+
+
+def _begins(data: bytes, magic: bytes) -> bool:
+    """Whether what there is of some bytes is the beginning of a compressed stream."""
+    return data[: len(magic)] == magic[: len(data)]
 
 
 def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:

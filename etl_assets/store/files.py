@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from uuid import uuid4
 
-from etl_assets.errors import StoreError
+from etl_assets.store.scratch import Scratch, store_error, write_all
 
 READ_BYTES = 1 << 20
 TEMPORARY_MARK = ".part"
@@ -74,6 +75,13 @@ class Folder(ABC):
     @abstractmethod
     def stage(self, name: str) -> StagedFile:
         """Begin a file; the folder is made where it is missing."""
+
+    def scratch(self) -> Scratch:
+        """A file without a name: where the folder is on an object store, in a local one."""
+        try:
+            return Scratch(tempfile.TemporaryFile(buffering=0), tempfile.gettempdir())
+        except OSError as error:
+            raise store_error(tempfile.gettempdir(), error) from error
 
     @abstractmethod
     def open(self, name: str) -> IO[bytes]:
@@ -158,6 +166,13 @@ class LocalFolder(Folder):
         except OSError as error:
             raise store_error(self.location(name), error) from error
 
+    def scratch(self) -> Scratch:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            return Scratch(tempfile.TemporaryFile(dir=self._path, buffering=0), str(self._path))
+        except OSError as error:
+            raise store_error(str(self._path), error) from error
+
     def open(self, name: str) -> IO[bytes]:
         return (self._path / name).open("rb")
 
@@ -235,12 +250,7 @@ class _LocalStagedFile(StagedFile):
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> object:
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._file.write(view) or 0 :]
-        except OSError as error:
-            raise store_error(str(self._final), error) from error
+        write_all(self._file, data, str(self._final))
         return None
 
     def _finish(self) -> None:
@@ -259,11 +269,3 @@ class _LocalStagedFile(StagedFile):
     def _abandon(self) -> None:
         self._file.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def store_error(location: str, error: OSError) -> StoreError:
-    """The operating system's error, with the file and what to do next."""
-    return StoreError(
-        f"{location}: {error.strerror or error}",
-        next_step="see to the space and the permissions there; the file before it stays",
-    )

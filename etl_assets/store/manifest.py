@@ -66,7 +66,11 @@ class PositionRecord(_Record):
 
 
 class SnapshotRecord(_Record):
-    """The moment that the rows are from."""
+    """The moment that the rows are from.
+
+    `parts` and `locked` are there only for a shard table that was read in several transactions, and
+    say how many they were and whether nobody could write while they began.
+    """
 
     server: str
     version: str
@@ -74,6 +78,8 @@ class SnapshotRecord(_Record):
     position: PositionRecord | None
     exact: bool
     taken_at: Instant
+    parts: int | None = None
+    locked: bool | None = None
 
 
 class QueryRecord(_Record):

@@ -11,7 +11,8 @@ from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
 from etl_assets.errors import StoreError
-from etl_assets.store.files import Folder, LocalFolder, StagedFile, store_error
+from etl_assets.store.files import Folder, LocalFolder, StagedFile
+from etl_assets.store.scratch import store_error
 
 _PUT_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 """Where one request writes an object, whole or not at all; elsewhere only a commit does."""

@@ -9,6 +9,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import compressor
 from etl_assets.store.files import StagedFile
+from etl_assets.store.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -34,53 +35,87 @@ def write_records(
     names: Iterable[str],
     blocks: Iterable[Block],
     on_progress: Callable[[int, int], None],
+    behind: Iterable[bytes] = (),
 ) -> Written:
     """Write the header and all blocks; the file is complete but not committed.
 
     `on_progress` is called with each block: the rows that have come, the bytes that are stored.
+    `behind` is appended as it stands: what `write_part` has stored. Its rows are not counted, and
+    nothing is told of it.
     """
-    sink = _Sink(staged, csv_format)
+    digest = hashlib.sha256()
+
+    def store(data: bytes) -> None:
+        staged.write(data)
+        digest.update(data)
+
+    sink = _Sink(store, csv_format)
     rows = 0
     first = b""
     # Hash, compression and write let go of the interpreter: one block is stored while the next
     # one is made. Never more than one, so that memory does not grow with a slow disk.
-    with ThreadPoolExecutor(1, "store") as store:
-        stored = store.submit(sink.take, csv_format.head(tuple(names)))
+    with ThreadPoolExecutor(1, "store") as thread:
+        stored = thread.submit(sink.take, csv_format.head(tuple(names)))
         for block in blocks:
             first = first or block.data
             rows += block.rows
             stored.result()
             on_progress(rows, sink.size)
-            stored = store.submit(sink.take, block.data)
+            stored = thread.submit(sink.take, block.data)
         stored.result()
-    sink.end()
-    return Written(first, rows, sink.size, sink.sha256)
+        stored = thread.submit(sink.end)
+        for data in behind:
+            stored.result()
+            stored = thread.submit(sink.keep, data)
+        stored.result()
+    return Written(first, rows, sink.size, digest.hexdigest())
+
+
+def write_part(
+    scratch: Scratch,
+    csv_format: CsvFormat,
+    blocks: Iterable[Block],
+    on_progress: Callable[[int, int], None],
+) -> int:
+    """Write blocks that will stand behind others in one file; gives the number of rows.
+
+    Compressed, they are a member or frame of their own: from the file formats of gzip (RFC 1952,
+    2.2) and Zstandard (RFC 8878, 3), several of these one behind the other are one file.
+    """
+    sink = _Sink(scratch.write, csv_format)
+    rows = 0
+    with ThreadPoolExecutor(1, "store") as thread:
+        stored = None
+        for block in blocks:
+            rows += block.rows
+            if stored is not None:
+                stored.result()
+            on_progress(rows, sink.size)
+            stored = thread.submit(sink.take, block.data)
+        if stored is not None:
+            stored.result()
+            sink.end()
+    return rows
 
 
 class _Sink:
-    """Compresses, hashes and writes what it is given, in turn."""
+    """Compresses and stores what it is given, in turn."""
 
-    def __init__(self, staged: StagedFile, csv_format: CsvFormat) -> None:
-        self._staged = staged
+    def __init__(self, store: Callable[[bytes], None], csv_format: CsvFormat) -> None:
+        self._store = store
         self._pack = compressor(csv_format.compression)
-        self._digest = hashlib.sha256()
         self.size = 0
-
-    @property
-    def sha256(self) -> str:
-        """Of all that was stored so far, in hexadecimal digits."""
-        return self._digest.hexdigest()
 
     def take(self, data: bytes) -> None:
         """The next bytes of the file."""
-        self._store(self._pack.compress(data))
+        self.keep(self._pack.compress(data))
 
     def end(self) -> None:
-        """No more bytes."""
-        self._store(self._pack.flush())
+        """No more bytes to compress."""
+        self.keep(self._pack.flush())
 
-    def _store(self, data: bytes) -> None:
+    def keep(self, data: bytes) -> None:
+        """Bytes as they are stored."""
         if data:
-            self._staged.write(data)
-            self._digest.update(data)
+            self._store(data)
             self.size += len(data)

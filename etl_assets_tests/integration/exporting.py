@@ -70,6 +70,7 @@ class Exporter:
     connect: Mapping[str, Any] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def engines(self, **connect: Any) -> Engines:
         """Engines for the server's reader."""
@@ -127,6 +128,7 @@ class Exporter:
                 task,
                 on_progress=on_progress or self.progress.append,
                 on_retry=self.retries.append,
+                on_note=self.notes.append,
             )
         finally:
             engines.dispose()

@@ -76,6 +76,17 @@ def test_bytes_after_the_end_are_refused(compression: Compression, size: int) ->
 
 
 @packed
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_several_streams_are_read_as_one(compression: Compression, size: int) -> None:
+    first, second = (compressed([text], compression) for text in (b"id\n1\n", b"2\n"))
+    assert plain(first + second + first, compression, size) == b"id\n1\n2\nid\n1\n"
+    with pytest.raises(EOFError, match=f"the {compression} stream ends early"):
+        plain(first + second[:-1], compression, size)
+    with pytest.raises(EOFError, match=f"the {compression} stream ends early"):
+        plain(first + second[:2], compression, size)
+
+
+@packed
 def test_what_packs_well_is_unpacked_bit_by_bit(compression: Compression) -> None:
     zeros = b"0" * (1 << 20)
     stored = compressed([zeros] * 100, compression)

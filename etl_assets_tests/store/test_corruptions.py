@@ -165,7 +165,6 @@ def test_exchanged_manifests_are_each_called_by_their_names(
     [
         (lambda stored: stored[:-3], "stream ends early"),
         (lambda stored: stored + b"more", "more bytes after the end of the "),
-        (lambda stored: stored + stored, "more bytes after the end of the "),
         (lambda stored: b"id,name\n0,a\n", "stream is damaged: "),
     ],
 )
@@ -181,6 +180,18 @@ def test_what_is_wrong_with_a_compressed_stream_is_said(
     (finding,) = made.findings()
     assert cause in finding
     assert compression in finding.split(": ", 1)[1]
+    assert finding.endswith(RESUME)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_compressed_stream_that_is_there_twice_has_too_many_records(
+    window: Callable[[Compression], Window], compression: Compression
+) -> None:
+    made = window(compression)
+    path = made.file(2)
+    path.write_bytes(path.read_bytes() * 2)
+    (finding,) = made.findings()
+    assert "wanted 3 records, found 7" in finding
     assert finding.endswith(RESUME)
 
 

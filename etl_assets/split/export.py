@@ -1,0 +1,152 @@
+"""The step's side of a split: the first part, the moment that all begin, and the one file.
+
+The step reads the first range itself, into the file that is to be. Each other range is read by a
+process into a file without a name, and these are appended in the order of the key.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from etl_assets.columns import Columns
+from etl_assets.errors import ShardError
+from etl_assets.extract import extract
+from etl_assets.query import MOST_OUTSIDE, ShardQuery
+from etl_assets.shard_task import (
+    Counts,
+    Exported,
+    Progress,
+    ShardTask,
+    counted,
+    query_of,
+    refuse_other_count,
+    refuse_zero_dates,
+)
+from etl_assets.source.engines import Engines
+from etl_assets.source.locking import Lock
+from etl_assets.source.snapshot import Snapshot, open_snapshot
+from etl_assets.split.part import Told
+from etl_assets.split.plan import SplitPlan
+from etl_assets.split.processes import PartProcesses
+from etl_assets.store.files import Folder, StagedFile
+from etl_assets.store.writer import Written, write_records
+
+LOCKED_SECONDS = 5.0
+"""How long others may be kept from writing, should a part not begin at once."""
+
+
+class SplitExport:
+    """One attempt at a shard table in parts."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        plan: SplitPlan,
+        on_progress: Callable[[Progress], None],
+        on_note: Callable[[str], None],
+    ) -> None:
+        self._engines = engines
+        self._plan = plan
+        self._task: ShardTask = plan.task
+        self._on_progress = on_progress
+        self._on_note = on_note
+        self._own = Told(0, 0, None)
+        self._locked = False
+
+    def into(
+        self, folder: Folder, stage: Callable[[], StagedFile], united: Columns | None
+    ) -> Exported:
+        """Export into a file that `stage` gives, with files without names in the folder.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: as the server says it to any part.
+            ShardError: a part has ended without its file, or the parts do not fit together.
+        """
+        task = self._task
+        first, *others = [part for part in self._plan.ranges if part is not None]
+        with PartProcesses(self._engines, task, united) as parts:
+            parts.start(others, folder)
+            with open_snapshot(self._engines, task.shard, self._turn(parts)) as snapshot:
+                query = query_of(task, snapshot, united, first)
+                counts = counted(snapshot, query, task)
+                self._own = Told(0, 0, counts.rows)
+                refuse_zero_dates(snapshot, query)
+                file = stage()
+                written = self._write(file, snapshot, query, parts)
+                refuse_other_count(task, counts.rows, self._own.rows)
+                self._refuse_other_columns(snapshot, parts)
+            every = [part.done for part in parts.parts if part.done is not None]
+        return Exported(
+            file,
+            replace(written, rows=written.rows + sum(done.rows for done in every)),
+            query,
+            _sum([counts, *(done.counts for done in every)]),
+            snapshot.info.of_parts(len(every) + 1, locked=self._locked),
+        )
+
+    @contextmanager
+    def _turn(self, parts: PartProcesses) -> Iterator[None]:
+        """The moment at which the transactions of all parts begin."""
+
+        def tick() -> None:
+            self._tell(parts)
+
+        parts.until(lambda part: "connected" in part.stages, tick)
+        try:
+            lock = self._plan.lock()
+            parts.begin()
+            yield
+            together = parts.until(lambda part: "begun" in part.stages, tick, LOCKED_SECONDS)
+        finally:
+            self._plan.release()
+        self._locked = lock is Lock.HELD and together
+        if not self._locked:
+            why = "a part took too long to begin" if lock is Lock.HELD else lock.value
+            self._on_note(
+                f"{self._task.shard}: its parts are not from one moment: {why}; the manifest says "
+                "so with `exact: false`"
+            )
+
+    def _write(
+        self, file: StagedFile, snapshot: Snapshot, query: ShardQuery, parts: PartProcesses
+    ) -> Written:
+        def on_progress(rows: int, size: int) -> None:
+            self._own = Told(rows, size, self._own.expected)
+            parts.listen()
+            self._tell(parts)
+
+        return write_records(
+            file,
+            self._task.csv,
+            [column.name for column in query.columns],
+            extract(snapshot.connection, query, self._task.csv),
+            on_progress,
+            behind=parts.records(lambda: self._tell(parts)),
+        )
+
+    def _tell(self, parts: PartProcesses) -> None:
+        told = [self._own, *(part.told for part in parts.parts)]
+        expected = [one.expected for one in told if one.expected is not None]
+        self._on_progress(
+            Progress(
+                rows=sum(one.rows for one in told),
+                bytes=sum(one.bytes for one in told),
+                expected=sum(expected) if len(expected) == len(told) else None,
+            )
+        )
+
+    def _refuse_other_columns(self, snapshot: Snapshot, parts: PartProcesses) -> None:
+        for part in parts.parts:
+            if part.seen is not None and part.seen.columns != snapshot.columns:
+                raise ShardError(
+                    f"{self._task.shard}",
+                    wanted="the same columns in all parts",
+                    found="others in one that began a moment later: the table was altered",
+                    next_step="export it again",
+                )
+
+
+def _sum(counts: list[Counts]) -> Counts:
+    rows = [one.rows for one in counts if one.rows is not None]
+    outside = [one.outside for one in counts if one.outside is not None]
+    return Counts(sum(rows) if rows else None, min(sum(outside), MOST_OUTSIDE) if outside else None)

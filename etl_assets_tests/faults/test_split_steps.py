@@ -1,0 +1,125 @@
+"""A step that exports in parts, in real runs: within the limit, and gone when it is ended."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from etl_assets_tests.cli.cluster import ROWS, Cluster, orders_on
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.running import Running, parent_of, running
+from etl_assets_tests.cli.shop import DAY, Shop
+from etl_assets_tests.servers import Server
+
+EXPORT = ("export", "orders", "--partition", DAY)
+SLEEP = "SLEEP(0.02) = 0"
+
+
+@pytest.fixture(scope="module")
+def cluster(server: Server) -> Iterator[Cluster]:
+    """Sixteen shard tables."""
+    with orders_on(server) as made:
+        yield made
+
+
+def split_shop(cluster: Cluster, folder: Path, where: str = "", tables: int = 1) -> Shop:
+    """Some shard tables of the cluster, each in three parts over at most four connections."""
+    pattern = f"{cluster.prefix}_00.orders_{{00..{tables - 1:02}}}"
+    settings = "    split: 3\n" + (f'    where: "{where}"\n' if where else "")
+    return cluster.shop(
+        folder,
+        shards=f'{{host: db, tables: "{pattern}"}}',
+        table=settings,
+        host='"max_connections": 4',
+    )
+
+
+@contextmanager
+def counting(server: Server) -> Iterator[Callable[[], int]]:
+    """The largest number of connections that the reader has had at any time."""
+    ended = Event()
+    most = [0]
+
+    def count() -> None:
+        with server.connect() as connection, connection.cursor() as cursor:
+            while not ended.is_set():
+                cursor.execute("SHOW PROCESSLIST")
+                mine = sum(row[1] == server.reader for row in cursor.fetchall())
+                most[0] = max(most[0], mine)
+
+    thread = Thread(target=count)
+    thread.start()
+    try:
+        yield lambda: most[0]
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_several_split_shards_share_the_connections_of_their_host(
+    server: Server, cluster: Cluster, tmp_path: Path
+) -> None:
+    account = f"'{server.reader}'@'%'"
+    server.execute(f"GRANT LOCK TABLES ON *.* TO {account}")
+    shop = split_shop(cluster, tmp_path, tables=3)
+    try:
+        with counting(server) as most:
+            done = etl_assets(tmp_path, *EXPORT)
+    finally:
+        server.execute(f"REVOKE LOCK TABLES ON *.* FROM {account}")
+    assert (done.code, done.err) == (0, "")
+    assert 3 <= most() <= 4
+    for number in range(3):
+        stem = f"db.{cluster.prefix}_00.orders_0{number}"
+        manifest = shop.manifest(f"{stem}.json")
+        assert manifest["snapshot"]["parts"] == 3
+        assert manifest["snapshot"]["locked"] is True
+        assert manifest["snapshot"]["exact"] is True
+        records = shop.records(stem)
+        assert len(records) - 1 == manifest["rows"] == manifest["source_rows"] == ROWS // 3
+        ids = [int(record[0]) for record in records[1:]]
+        assert ids == sorted(ids)
+
+
+def steps_and_parts(command: Running) -> list[int]:
+    """The processes that the fork server has forked, in their order."""
+    processes = command.processes()
+    parents = [parent_of(pid) for pid in processes]
+    servers = [pid for pid in processes if parents.count(pid) >= 3]
+    return sorted(pid for pid in processes if parent_of(pid) in servers)
+
+
+@pytest.mark.parametrize(
+    ("victim", "number"),
+    [
+        ("step", signal.SIGKILL),
+        ("worker", signal.SIGKILL),
+        ("command", signal.SIGKILL),
+        ("command", signal.SIGINT),
+        ("command", signal.SIGTERM),
+    ],
+)
+def test_whatever_is_ended_nothing_of_it_goes_on(
+    server: Server, cluster: Cluster, tmp_path: Path, victim: str, number: signal.Signals
+) -> None:
+    shop = split_shop(cluster, tmp_path, where=SLEEP)
+    with running(shop, *EXPORT) as command:
+        command.wait_for(lambda: len(server.running("SLEEP(0.02)")) == 3)
+        step, *parts = steps_and_parts(command)
+        assert len(parts) == 2, command.processes()
+        (worker,) = command.children()
+        victims = {"step": step, "worker": worker, "command": command.process.pid}
+        os.kill(victims[victim], number)
+        began = time.monotonic()
+        while server.running("SLEEP(0.02)") or set(parts) & set(command.processes()):
+            assert time.monotonic() - began < 8, (server.running("SLEEP"), command.processes())
+            time.sleep(0.05)
+        done = command.end(30)
+    assert done.code != 0
+    assert list(tmp_path.rglob("exports/**/.*.part")) == [] or number is signal.SIGKILL
+    assert list(tmp_path.rglob("exports/**/*.csv")) == []
