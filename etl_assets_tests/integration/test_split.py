@@ -274,6 +274,27 @@ def test_under_the_lock_all_parts_are_one_moment_amid_writes(
     assert exporter.notes == []
 
 
+@pytest.mark.usefixtures("locker")
+def test_the_lock_and_its_connection_are_gone_before_rows_are_read(
+    server: Server, database: str, exporter: Exporter
+) -> None:
+    fill(server, database, *KEYS["int"])
+    connections: list[int] = []
+
+    def write(progress: Progress) -> None:
+        if progress.rows and not connections:
+            rows = server.execute("SHOW PROCESSLIST")
+            connections.append(sum(row[1] == server.reader for row in rows))
+            server.execute(
+                "SET SESSION lock_wait_timeout = 1", f"INSERT INTO {database}.t (k) VALUES (77777)"
+            )
+
+    done = exporter.export(database, "t", table_config(split=3), on_progress=write)
+    assert done.manifest.snapshot.locked
+    assert done.manifest.rows == ROWS
+    assert connections[0] <= 3
+
+
 def test_without_the_privilege_the_manifest_says_that_it_is_not_one_moment(
     server: Server, database: str, exporter: Exporter
 ) -> None:
