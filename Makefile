@@ -22,7 +22,7 @@ $(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check soak bench ui clean server
+.PHONY: help demo test check soak bench scale ui clean server
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -44,6 +44,9 @@ soak: server $(TEST) ## break exports in two hundred ways and see that nothing i
 
 bench: server $(BENCH) ## compare with other ways to export, side by side, into docs/benchmarks.md
 	@$(PYTHON) -m benchmarks --write docs/benchmarks.md
+
+scale: server $(BENCH) ## what a shard costs from 16 to 1,024 of them, into docs/scale.md
+	@$(PYTHON) -m benchmarks.scale --write docs/scale.md
 
 ui: $(RUNTIME) ## open Dagster's UI on ./etl_assets.yaml
 	@$(BIN)/etl-assets ui

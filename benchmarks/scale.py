@@ -2,6 +2,8 @@
 
     python -m benchmarks.scale [--shards 16 --shards 64 …] [--runs 3] [--write docs/scale.md]
 
+The plot goes beside the figures, as an SVG of the same name.
+
 A private server holds small shard tables; whole commands export them, in turn. The definitions
 are loaded for as many shards, and more, without any server.
 """
@@ -16,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from matplotlib.figure import Figure
 
 from benchmarks.__main__ import serving
 from benchmarks.report import Report
 from benchmarks.tables import DATABASE, MIXED, make_numbers
-from benchmarks.ways import Job
+from benchmarks.ways import PASSWORD_VARIABLE, Job
 from benchmarks.whole import (
     NAIVE,
     Peak,
@@ -35,7 +38,7 @@ from etl_assets_tests.servers import Server
 
 ROWS = 1_000
 DATABASES = 4
-LANES = 2
+LANES = 4
 WAYS: Mapping[str, str] = {
     "a step each": "processes: 2, lanes: per_shard",
     "lanes": f"processes: 2, lanes: {LANES}",
@@ -111,7 +114,7 @@ def load_seconds(shards: int, execution: str, folder: Path, runs: int) -> Ran:
     job = Job("127.0.0.1", 3306, "nobody", "", "", "")
     configure(folder, job, {"orders": f"shop_{{0..3}}.orders_{{1..{shards // 4}}}"}, execution)
     environment = {**os.environ, "ETL_ASSETS_CONFIG": str(folder / "etl_assets.yaml")}
-    environment.setdefault("ETL_ASSETS_TEST_PASSWORD", "")
+    environment.setdefault(PASSWORD_VARIABLE, "")
     taken = []
     for _ in range(runs):
         output = subprocess.run(
@@ -119,6 +122,24 @@ def load_seconds(shards: int, execution: str, folder: Path, runs: int) -> Ran:
         ).stdout
         taken.append(Ran(*map(float, output.split())))
     return Ran(statistics.median(r.wall for r in taken), statistics.median(r.cpu for r in taken))
+
+
+def plot(found: Mapping[str, Sequence[Cost]], path: Path) -> None:
+    """Milliseconds of a shard as shards grow, a line for each way."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for way, all_ in found.items():
+        counts = [cost.shards for cost in all_]
+        axes.plot(counts, [c.ran.wall / c.shards * 1_000 for c in all_], marker="o", label=way)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.set_xlabel("shard tables")
+    axes.set_ylabel("milliseconds a shard, start-up included")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    # Without a date, so that the same figures make the same file.
+    figure.savefig(path, metadata={"Date": None})
 
 
 @click.command()
@@ -129,7 +150,13 @@ def main(shards: Sequence[int], runs: int, write: Path | None) -> None:
     """Compare what a small shard costs as shards grow."""
     report = Report()
     with serving() as (server, job), tempfile.TemporaryDirectory() as folder:
-        report.add("# Scale", "")
+        report.add(
+            "# Scale",
+            "",
+            "Written by `make scale`: what a small shard costs as shards grow, whole commands in",
+            "turn, medians. *Peak* is the PSS of all processes of a command, and of the largest.",
+            "",
+        )
         report.figures(server)
         make_numbers(server, ROWS)
         report.add(f"## Shards of {ROWS:,} rows on 2 processes, whole commands", "")
@@ -164,6 +191,9 @@ def main(shards: Sequence[int], runs: int, write: Path | None) -> None:
             ),
         )
     if write is not None:
+        picture = write.with_suffix(".svg")
+        plot(found, picture)
+        report.add(f"![Milliseconds a shard]({picture.name})")
         report.write(write)
 
 
