@@ -13,7 +13,8 @@ from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.schedules import export_schedule
 from etl_assets.defs.sensors import dead_run_sensor
-from etl_assets.defs.shard_assets import lane_assets, source_tables
+from etl_assets.defs.shard_assets import lane_assets
+from etl_assets.defs.source_tables import source_tables
 from etl_assets.defs.table_assets import table_asset
 from etl_assets.topology import load_topology
 

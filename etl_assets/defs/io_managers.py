@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,11 +31,20 @@ if TYPE_CHECKING:
 _PREVIEW_CELL = 60
 
 
+@dataclass(frozen=True)
+class CommittedShard:
+    """A shard's file under its final name, proven; and what Dagster shows of it."""
+
+    manifest: ShardManifest
+    metadata: Mapping[str, Any]
+
+
 class CsvIOManager(dg.ConfigurableIOManager):
     """Writes the files of shards and the manifests of logical tables.
 
-    A step's body stages a shard's file (`shard_export.stage_shard`); `handle_output` puts it under
-    its final name and writes its manifest. `load_input` gives a pandas DataFrame.
+    A step's body stages a shard's file (`shard_export.stage_shard`) and commits it: `commit_shard`
+    puts it under its final name and writes its manifest. `handle_output` shows what came of it, and
+    commits what is staged yet. `load_input` gives a pandas DataFrame.
     """
 
     directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
@@ -53,8 +63,8 @@ class CsvIOManager(dg.ConfigurableIOManager):
             )
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
-    def commit_shard(self, staged: StagedShard) -> dict[str, Any]:
-        """Put a shard's file under its final name and prove it; gives the metadata to show."""
+    def commit_shard(self, staged: StagedShard) -> "CommittedShard":
+        """Put a shard's file under its final name and prove it."""
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
         # The old proof goes before the file that it proved.
@@ -67,7 +77,12 @@ class CsvIOManager(dg.ConfigurableIOManager):
         metadata = _shard_metadata(manifest, folder)
         if self.preview and manifest.rows:
             metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
-        return metadata
+        return CommittedShard(manifest, metadata)
+
+    def committed(self, manifest: ShardManifest) -> "CommittedShard":
+        """A shard whose file and manifest stay as they are."""
+        folder = self.folder(manifest.table, manifest.partition)
+        return CommittedShard(manifest, _shard_metadata(manifest, folder))
 
     def commit_window(self, staged: StagedWindow, log: dg.DagsterLogManager) -> Mapping[str, Any]:
         """Put a table's merged file under its final name and prove the window."""
@@ -87,11 +102,9 @@ class CsvIOManager(dg.ConfigurableIOManager):
         match obj:
             case StagedShard():
                 with obj.file:
-                    context.add_output_metadata(self.commit_shard(obj))
-            case ShardManifest():
-                # Proven by an earlier run: the file and its manifest stay as they are.
-                folder = self.folder(obj.table, obj.partition)
-                context.add_output_metadata(_shard_metadata(obj, folder))
+                    context.add_output_metadata(self.commit_shard(obj).metadata)
+            case CommittedShard():
+                context.add_output_metadata(obj.metadata)
             case StagedWindow():
                 with obj.merged or nullcontext():
                     context.add_output_metadata(self.commit_window(obj, context.log))

@@ -1,7 +1,7 @@
 """Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from dagster._core.storage.tags import RESUME_RETRY_TAG
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.io_managers import CommittedShard, CsvIOManager
 from etl_assets.defs.lanes import Lane
 from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import shard_key, source_key
@@ -26,18 +26,16 @@ from etl_assets.defs.partitions import (
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.slots import connection_slots, spare_slot
 from etl_assets.drift import read_united_columns
-from etl_assets.errors import EtlAssetsError
+from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.shard_export import (
     Progress,
     ShardTask,
-    StagedShard,
     query_record,
     stage_shard,
     window_record,
 )
 from etl_assets.sizes import last_sizes
 from etl_assets.store.complete import proven_manifest
-from etl_assets.store.manifest import ShardManifest
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
@@ -69,7 +67,10 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         name=lane.name,
         out={
             # Not required: a failed shard of a lane has no output, its siblings have.
-            **{name: dg.Out(dg.Any, io_manager_key="csv", is_required=False) for name in outputs},
+            **{
+                name: dg.Out(CommittedShard, io_manager_key="csv", is_required=False)
+                for name in outputs
+            },
             **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
         },
         required_resource_keys={"database", "csv"},
@@ -104,26 +105,6 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
     )
 
 
-def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[dg.AssetSpec]:
-    """The tables on the servers as external assets: where the lineage begins."""
-    specs: dict[dg.AssetKey, dg.AssetSpec] = {}
-    for table in tables:
-        for shard in table.shards:
-            backend = config.hosts[shard.host].backend
-            key = source_key(shard, backend)
-            specs.setdefault(
-                key,
-                dg.AssetSpec(
-                    key,
-                    group_name=table.name,
-                    description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host}.",
-                    kinds={backend, "table"},
-                    metadata={"dagster/table_name": f"{shard.database}.{shard.shard_table}"},
-                ),
-            )
-    return list(specs.values())
-
-
 def _export(
     context: dg.OpExecutionContext,
     config: ExportConfig,
@@ -134,32 +115,23 @@ def _export(
     task_of = _tasks(context, config, table)
     failures: list[str] = []
     for name, shard in _largest_first(context, table, shards).items():
-        kept = _proven_before(context, task_of(shard))
-        if kept is not None:
-            context.log.info("%s: kept, proven by the run that this one repeats", shard)
-            yield Output(kept, output_name=name)
-            yield from _checked(context, shard, passed=True, metadata=_rows(kept))
-            continue
         try:
-            staged = _stage(context, task_of(shard))
+            done = _proven_before(context, task_of(shard)) or _committed(context, task_of(shard))
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
             failures.append(str(error))
             yield from _checked(context, shard, passed=False, metadata={CAUSE: str(error)})
             continue
-        if staged.manifest.sample is not None:
-            yield _sample(context, staged)
+        if done.manifest.sample is not None:
+            yield _sample(done)
             continue
-        yield Output(staged, output_name=name)
-        yield from _checked(context, shard, passed=True, metadata=_rows(staged.manifest))
+        yield Output(done, output_name=name)
+        rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
+        yield from _checked(context, shard, passed=True, metadata=rows)
     if failures:
         # What may heal by itself has been tried again already.
         raise Failure("\n".join(failures), allow_retries=False)
-
-
-def _rows(manifest: ShardManifest) -> dict[str, Any]:
-    return {"rows": manifest.rows, "source_rows": manifest.source_rows}
 
 
 def _largest_first(
@@ -181,8 +153,8 @@ def _largest_first(
     return dict(ordered)
 
 
-def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> ShardManifest | None:
-    """The manifest of a shard that needs no export: a run that this one resumes has proven it.
+def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShard | None:
+    """A shard that needs no export: a run that this one resumes has proven it.
 
     Dagster's re-execution from failure repeats the whole step of a lane.
     """
@@ -193,7 +165,10 @@ def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> ShardMani
     folder = csv.folder(task.shard.table, task.window.key)
     settings = (task.csv, query_record(task.table), window_record(task.table, task.window))
     manifest = proven_manifest(folder, task.window.key, task.shard, settings)
-    return manifest if manifest is not None and manifest.run_id in _ancestors(context) else None
+    if manifest is None or manifest.run_id not in _ancestors(context):
+        return None
+    context.log.info("%s: kept, proven by the run that this one repeats", task.shard)
+    return csv.committed(manifest)
 
 
 def _ancestors(context: dg.OpExecutionContext) -> set[str]:
@@ -242,7 +217,8 @@ def _tasks(
     )
 
 
-def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
+def _committed(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShard:
+    """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     database: DatabaseResource = context.resources.database
     csv: CsvIOManager = context.resources.csv
     log = _ProgressLog(context, task.shard)
@@ -252,7 +228,7 @@ def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
             check_interrupts()
             log(progress)
 
-        return stage_shard(
+        staged = stage_shard(
             database.engines,
             csv.folder(task.shard.table, task.window.key),
             task,
@@ -260,6 +236,12 @@ def _stage(context: dg.OpExecutionContext, task: ShardTask) -> StagedShard:
             on_retry=context.log.warning,
             on_note=context.log.warning,
         )
+    with staged.file:
+        try:
+            return csv.commit_shard(staged)
+        except StoreError as error:
+            # It names a file; which shard that is has to be said too.
+            raise ShardError(f"{task.shard}: {error}") from error
 
 
 def _checked(
@@ -273,17 +255,14 @@ def _checked(
         )
 
 
-def _sample(context: dg.OpExecutionContext, staged: StagedShard) -> AssetObservation:
+def _sample(done: CommittedShard) -> AssetObservation:
     """A trial is observed, not materialized: the partition must not count as complete."""
-    csv: CsvIOManager = context.resources.csv
-    with staged.file:
-        metadata = csv.commit_shard(staged)
-    manifest = staged.manifest
+    manifest = done.manifest
     return AssetObservation(
         shard_key(manifest.shard),
         partition=manifest.partition,
         description=f"A trial of at most {manifest.sample} rows.",
-        metadata={**metadata, "sample": manifest.sample},
+        metadata={**done.metadata, "sample": manifest.sample},
     )
 
 

@@ -113,3 +113,16 @@ def test_large_shards_of_last_time_go_first(tmp_path: Path, execution: str) -> N
         assert done.code == 0
         told = re.findall(r"demo\.shop_\d+\.orders_\d+", done.out)
         assert told == (STEMS if day == DAY else [STEMS[2], STEMS[3], STEMS[1], STEMS[0]])
+
+
+def test_a_lane_goes_on_after_a_file_that_cannot_get_its_name(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path, CONFIG.replace("processes: 2", "lanes: 1"))
+    # A folder of that name cannot be replaced by a file.
+    (shop.window() / f"{STEMS[1]}.csv" / "in the way").mkdir(parents=True)
+    done = etl_assets(tmp_path, *EXPORT)
+    assert done.code == 1
+    (failed,) = [line for line in done.problems if line.startswith("failed: ")]
+    assert failed.startswith(f"failed: {STEMS[1]}: {shop.window()}/{STEMS[1]}.csv: ")
+    assert [name for name in shop.names() if name.endswith(".json")] == [
+        f"{stem}.json" for stem in STEMS if stem != STEMS[1]
+    ]
