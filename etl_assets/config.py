@@ -176,6 +176,7 @@ class TableConfig(Model):
     rows_outside: Literal["warn", "fail"] = "warn"
     merge: Flag = False
     split: Positive = 1
+    keep_parts: Flag = False
 
     @property
     def is_snapshot(self) -> bool:
@@ -272,6 +273,8 @@ class ExportConfig(Model):
 
     def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
         location = ("tables", name, "split")
+        if table.keep_parts and table.split == 1:
+            yield ("tables", name, "keep_parts"), "wanted a `split` of 2 or more beside it, found 1"
         for pattern in table.shards if table.split > 1 else ():
             host = self.hosts.get(pattern.host)
             if host is not None and host.backend == "sqlite":

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlalchemy.exc import DBAPIError
 
@@ -29,7 +30,7 @@ from etl_assets.source.snapshot import open_snapshot
 from etl_assets.split.export import SplitExport
 from etl_assets.split.plan import SplitPlan, planned
 from etl_assets.store.files import Folder, StagedFile
-from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
+from etl_assets.store.manifest import FileRecord, QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
 from etl_assets.windows import Window
 
@@ -45,17 +46,40 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StagedShard:
-    """A shard's file, complete and counted, that waits for its final name.
+    """A shard's file, or its parts, complete and counted, that wait for their final names.
+
+    As a context manager it discards what was not committed.
 
     Attributes:
-        file: the staged file.
-        manifest: what it holds.
-        first: its first records, for a preview.
+        files: the staged files.
+        manifest: what they hold.
+        first: the first records, for a preview.
     """
 
-    file: StagedFile
+    files: tuple[StagedFile, ...]
     manifest: ShardManifest
     first: bytes
+
+    def commit(self) -> None:
+        """Put each file under its final name.
+
+        Raises:
+            StoreError: the system does not do it.
+        """
+        for file in self.files:
+            file.commit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for file in self.files:
+            file.discard()
 
 
 def stage_shard(
@@ -123,8 +147,8 @@ def _attempt(
     united = task.united() if task.united is not None else None
     with ExitStack() as undo:
 
-        def stage() -> StagedFile:
-            file = folder.stage(csv_name(task.shard, task.csv))
+        def stage(part: int | None = None) -> StagedFile:
+            file = folder.stage(csv_name(task.shard, task.csv, part))
             undo.callback(file.discard)
             return file
 
@@ -135,21 +159,23 @@ def _attempt(
             else:
                 plan.release()
                 exported = _export_whole(engines, plan, stage, united, on_progress)
-        # Not before the connections are closed: that may fail too, and the file would stay.
+        # Not before the connections are closed: that may fail too, and the files would stay.
         undo.pop_all()
-    written, query = exported.written, exported.query
+    query = exported.query
     facts = {
         **_identity(task, started_at),
-        "rows": written.rows,
-        "bytes": written.bytes,
-        "sha256": written.sha256,
+        **_stored(exported),
         "source_rows": exported.counts.rows,
         "rows_outside": exported.counts.outside,
         "columns": [_column_record(column, query) for column in query.columns],
         "snapshot": exported.info.as_json(),
         "seconds": round(time.monotonic() - clock, 3),
     }
-    return StagedShard(exported.file, ShardManifest.model_validate(facts), written.first)
+    return StagedShard(
+        tuple(file for file, _ in exported.files),
+        ShardManifest.model_validate(facts),
+        next((written.first for _, written in exported.files if written.first), b""),
+    )
 
 
 def _export_whole(
@@ -173,7 +199,24 @@ def _export_whole(
             lambda rows, size: on_progress(Progress(rows, size, counts.rows)),
         )
         refuse_other_count(task, counts.rows, written.rows)
-    return Exported(file, written, query, counts, snapshot.info)
+    return Exported(((file, written),), query, counts, snapshot.info)
+
+
+def _stored(exported: Exported) -> dict[str, Any]:
+    """What a manifest says of the files."""
+    records = [
+        FileRecord(file=file.name, rows=written.rows, bytes=written.bytes, sha256=written.sha256)
+        for file, written in exported.files
+    ]
+    if len(records) == 1:
+        return records[0].as_json()
+    return {
+        "file": None,
+        "rows": sum(record.rows for record in records),
+        "bytes": sum(record.bytes for record in records),
+        "sha256": None,
+        "parts": records,
+    }
 
 
 def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:
@@ -189,7 +232,6 @@ def _identity(task: ShardTask, started_at: datetime) -> dict[str, Any]:
         "host": task.shard.host,
         "database": task.shard.database,
         "shard_table": task.shard.shard_table,
-        "file": csv_name(task.shard, task.csv),
         "window": window_record(task.table, task.window),
         "started_at": started_at,
         "run_id": task.run_id,

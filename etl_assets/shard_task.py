@@ -79,18 +79,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Exported:
-    """A shard table's file, complete, and what a manifest says of it.
+    """A shard table's file, or its parts in order, complete, and what a manifest says of them.
 
     Attributes:
-        file: the staged file.
-        written: what went into it.
+        files: the staged files, and what went into each.
         query: what was asked for; of the first part, where there are several.
         counts: what the server counted, of all parts together.
         info: the moment that the rows are from.
     """
 
-    file: StagedFile
-    written: Written
+    files: tuple[tuple[StagedFile, Written], ...]
     query: ShardQuery
     counts: Counts
     info: SnapshotInfo

@@ -70,7 +70,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
         # The old proof goes before the file that it proved.
         folder.remove(TABLE_MANIFEST)
         folder.remove(manifest_name(manifest.shard))
-        staged.file.commit()
+        staged.commit()
         folder.write_json(manifest_name(manifest.shard), manifest.as_json())
         # Last of all: until the new file is proven, the older one may be the only one.
         remove_older_copies(folder, manifest)
@@ -101,7 +101,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """Commit a staged shard, or write a complete table's manifest."""
         match obj:
             case StagedShard():
-                with obj.file:
+                with obj:
                     context.add_output_metadata(self.commit_shard(obj).metadata)
             case CommittedShard():
                 context.add_output_metadata(obj.metadata)
@@ -160,11 +160,14 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
 
 
 def _shard_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
+    # Where parts were kept, their manifest says which files they are.
+    name = manifest.file or manifest_name(manifest.shard)
     return {
         "dagster/partition_row_count": manifest.rows,
-        "dagster/uri": folder.uri(manifest.file),
+        "dagster/uri": folder.uri(name),
         "dagster/column_schema": _schema(manifest.columns),
-        "path": dg.MetadataValue.path(folder.location(manifest.file)),
+        "path": dg.MetadataValue.path(folder.location(name)),
+        **({} if manifest.parts is None else {"parts": len(manifest.parts)}),
         "bytes": manifest.bytes,
         "sha256": manifest.sha256,
         "seconds": manifest.seconds,

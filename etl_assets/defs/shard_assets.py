@@ -236,7 +236,7 @@ def _committed(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShar
             on_retry=context.log.warning,
             on_note=context.log.warning,
         )
-    with staged.file:
+    with staged:
         try:
             return csv.commit_shard(staged)
         except StoreError as error:

@@ -1,10 +1,11 @@
-"""The step's side of a split: the first part, the moment that all begin, and the one file.
+"""The step's side of a split: the first part, the moment that all begin, and the files.
 
 The step reads the first range itself, into the file that is to be. Each other range is read by a
-process into a file without a name, and these are appended in the order of the key.
+process into a file without a name. These are appended in the order of the key, or become files of
+their own where parts are kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -54,9 +55,11 @@ class SplitExport:
         self._locked = False
 
     def into(
-        self, folder: Folder, stage: Callable[[], StagedFile], united: Columns | None
+        self, folder: Folder, stage: Callable[[int | None], StagedFile], united: Columns | None
     ) -> Exported:
-        """Export into a file that `stage` gives, with files without names in the folder.
+        """Export into the file that `stage` gives, or into one for each part where they are kept.
+
+        Meanwhile there are files without names in the folder.
 
         Raises:
             sqlalchemy.exc.DBAPIError: as the server says it to any part.
@@ -71,14 +74,13 @@ class SplitExport:
                 counts = counted(snapshot, query, task)
                 self._own = Told(0, 0, counts.rows)
                 refuse_zero_dates(snapshot, query)
-                file = stage()
-                written = self._write(file, snapshot, query, parts)
+                write = self._write_parts if task.table.keep_parts else self._write_one
+                files = write(stage, snapshot, query, parts)
                 refuse_other_count(task, counts.rows, self._own.rows)
                 self._refuse_other_columns(snapshot, parts)
             every = [part.done for part in parts.parts if part.done is not None]
         return Exported(
-            file,
-            replace(written, rows=written.rows + sum(done.rows for done in every)),
+            files,
             query,
             _sum([counts, *(done.counts for done in every)]),
             snapshot.info.of_parts(len(every) + 1, locked=self._locked),
@@ -107,8 +109,50 @@ class SplitExport:
                 "so with `exact: false`"
             )
 
-    def _write(
-        self, file: StagedFile, snapshot: Snapshot, query: ShardQuery, parts: PartProcesses
+    def _write_one(
+        self,
+        stage: Callable[[int | None], StagedFile],
+        snapshot: Snapshot,
+        query: ShardQuery,
+        parts: PartProcesses,
+    ) -> tuple[tuple[StagedFile, Written], ...]:
+        """The first part's records, and those of the others behind them."""
+        file = stage(None)
+        behind = (
+            block
+            for part in parts.finished(lambda: self._tell(parts))
+            for block in part.scratch.blocks()
+        )
+        written = self._write_own(file, snapshot, query, parts, behind)
+        others = sum(part.done.rows for part in parts.parts if part.done is not None)
+        return ((file, replace(written, rows=written.rows + others)),)
+
+    def _write_parts(
+        self,
+        stage: Callable[[int | None], StagedFile],
+        snapshot: Snapshot,
+        query: ShardQuery,
+        parts: PartProcesses,
+    ) -> tuple[tuple[StagedFile, Written], ...]:
+        """Each part's records in a file of its own, with a header where there is to be one."""
+        file = stage(1)
+        files = [(file, self._write_own(file, snapshot, query, parts))]
+        names = [column.name for column in query.columns]
+        for number, part in enumerate(parts.finished(lambda: self._tell(parts)), 2):
+            file = stage(number)
+            blocks = part.scratch.blocks()
+            written = write_records(file, self._task.csv, names, (), _silent, behind=blocks)
+            assert part.done is not None
+            files.append((file, replace(written, rows=part.done.rows)))
+        return tuple(files)
+
+    def _write_own(
+        self,
+        file: StagedFile,
+        snapshot: Snapshot,
+        query: ShardQuery,
+        parts: PartProcesses,
+        behind: Iterable[bytes] = (),
     ) -> Written:
         def on_progress(rows: int, size: int) -> None:
             self._own = Told(rows, size, self._own.expected)
@@ -121,7 +165,7 @@ class SplitExport:
             [column.name for column in query.columns],
             extract(snapshot.connection, query, self._task.csv),
             on_progress,
-            behind=parts.records(lambda: self._tell(parts)),
+            behind,
         )
 
     def _tell(self, parts: PartProcesses) -> None:
@@ -144,6 +188,10 @@ class SplitExport:
                     found="others in one that began a moment later: the table was altered",
                     next_step="export it again",
                 )
+
+
+def _silent(rows: int, size: int) -> None:
+    """A part whose records are all there is soon copied."""
 
 
 def _sum(counts: list[Counts]) -> Counts:

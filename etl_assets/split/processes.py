@@ -169,13 +169,13 @@ class PartProcesses:
             except (EOFError, ConnectionError):
                 raise self._ended(part) from None
 
-    def records(self, on_tick: Callable[[], None]) -> Iterator[bytes]:
-        """The parts' stored bytes, one part behind the other; waits for each to be whole."""
+    def finished(self, on_tick: Callable[[], None]) -> Iterator[Part]:
+        """The parts in the order of the key, each as soon as it is whole."""
         for part in self.parts:
             while part.done is None:
                 self.listen(_POLL_SECONDS)
                 on_tick()
-            yield from part.scratch.blocks()
+            yield part
 
     def _ended(self, part: Part) -> ShardError:
         part.process.join(_STOP_SECONDS)

@@ -15,7 +15,6 @@ from etl_assets.store.manifest import (
     ShardManifest,
     TableManifest,
     WindowRecord,
-    csv_name,
     manifest_name,
 )
 from etl_assets.topology import Shard
@@ -115,7 +114,7 @@ def proven_manifest(
     shard: Shard,
     settings: tuple[CsvFormat, QueryRecord, WindowRecord | None],
 ) -> ShardManifest | None:
-    """The manifest of a shard whose file can stay as it is; None where it has to be exported.
+    """The manifest of a shard whose files can stay as they are; None where it has to be exported.
 
     It is proven, and of these conventions, this query and this window.
     """
@@ -123,7 +122,7 @@ def proven_manifest(
     if (
         manifest is not None
         and _settings(manifest) == settings
-        and manifest.file == csv_name(shard, manifest.csv)
+        and manifest.has_its_names
         and _proves(folder, manifest, shard, partition)
     ):
         return manifest
@@ -131,12 +130,12 @@ def proven_manifest(
 
 
 def _proves(folder: Folder, manifest: ShardManifest, shard: Shard, partition: str) -> bool:
-    """Whether a manifest is this shard's, of this window, whole, and fits the file's size."""
+    """Whether a manifest is this shard's, of this window, whole, and fits its files' sizes."""
     return (
         manifest.shard == shard
         and manifest.partition == partition
         and manifest.sample is None
-        and folder.size(manifest.file) == manifest.bytes
+        and all(folder.size(record.file) == record.bytes for record in manifest.files)
     )
 
 

@@ -1,10 +1,18 @@
 """What was written, as JSON: one manifest per shard, and one per logical table and window."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    model_validator,
+)
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import SUFFIXES
@@ -15,6 +23,12 @@ TABLE_MANIFEST = "_manifest.json"
 SAMPLE_SUFFIX = ".sample"
 SHARD_COLUMNS = ("_host", "_database", "_table")
 """The columns in front of the file of all shards: the shard that a record is from."""
+
+_CSV_NAME = re.compile(
+    r"(?P<whole>(?P<stem>.+?)(?P<part>\.part-[1-9][0-9]*)?)\.csv"
+    f"(?:{'|'.join(map(re.escape, SUFFIXES.values()))})",
+    re.DOTALL,
+)
 
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """A moment, in UTC; written as RFC 3339."""
@@ -93,13 +107,24 @@ class QueryRecord(_Record):
     exclude: tuple[str, ...] | None
 
 
+class FileRecord(_Record):
+    """A CSV file; `bytes` and `sha256` are of the stored file."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
 class ShardManifest(_Record):
-    """What one shard's file holds.
+    """What one shard's file holds, or its files where its parts were kept.
 
     `bytes` and `sha256` are of the stored file, `seconds` is the time from the connection to the
     staged file, `source_rows` is the server's count in the same snapshot (null: not asked for),
     `rows_outside` its count of the rows that are in no window at all (null for a snapshot table),
-    and `sample` is there only for a trial of at most so many rows.
+    and `sample` is there only for a trial of at most so many rows. `parts` is there only where
+    parts were kept, in the order of the key: `file` and `sha256` are null then, `rows` and `bytes`
+    those of all parts together.
     """
 
     table: str
@@ -107,10 +132,10 @@ class ShardManifest(_Record):
     host: str
     database: str
     shard_table: str
-    file: str
+    file: str | None
     rows: int
     bytes: int
-    sha256: str
+    sha256: str | None
     source_rows: int | None
     columns: tuple[ColumnRecord, ...]
     window: WindowRecord | None
@@ -122,20 +147,33 @@ class ShardManifest(_Record):
     query: QueryRecord
     rows_outside: int | None = None
     sample: int | None = None
+    parts: tuple[FileRecord, ...] | None = None
+
+    @model_validator(mode="after")
+    def _refuse_other_sums(self) -> Self:
+        files = self.files
+        if (sum(f.rows for f in files), sum(f.bytes for f in files)) != (self.rows, self.bytes):
+            raise ValueError("wanted the rows and bytes of its parts, found other sums")
+        return self
 
     @property
     def shard(self) -> Shard:
         """The shard table that the file is from."""
         return Shard(self.table, self.host, self.database, self.shard_table)
 
+    @property
+    def files(self) -> tuple[FileRecord, ...]:
+        """The shard's one file, or its parts in the order of the key."""
+        if self.file is None or self.sha256 is None:
+            return self.parts or ()
+        return (FileRecord(file=self.file, rows=self.rows, bytes=self.bytes, sha256=self.sha256),)
 
-class MergedRecord(_Record):
-    """The one file of all shards; `bytes` and `sha256` are of the stored file."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
+    @property
+    def has_its_names(self) -> bool:
+        """Whether the files are called what this shard's are called."""
+        numbers = [None] if self.parts is None else range(1, len(self.parts) + 1)
+        wanted = [csv_name(self.shard, self.csv, number) for number in numbers]
+        return [record.file for record in self.files] == wanted
 
 
 class TableManifest(_Record):
@@ -154,7 +192,7 @@ class TableManifest(_Record):
     shards: tuple[ShardManifest, ...]
     consistent: Literal["per shard"] = "per shard"
     columns: tuple[ColumnRecord, ...] = ()
-    merged: MergedRecord | None = None
+    merged: FileRecord | None = None
 
     @classmethod
     def of(cls, shards: Sequence[ShardManifest]) -> "TableManifest":
@@ -172,9 +210,21 @@ class TableManifest(_Record):
         )
 
 
-def csv_name(shard: Shard, csv_format: CsvFormat) -> str:
-    """The name of a shard's file."""
-    return f"{shard.file_stem}.csv{SUFFIXES[csv_format.compression]}"
+def csv_name(shard: Shard, csv_format: CsvFormat, part: int | None = None) -> str:
+    """The name of a shard's file, or of a part of it, counted from 1."""
+    middle = "" if part is None else f".part-{part}"
+    return f"{shard.file_stem}{middle}.csv{SUFFIXES[csv_format.compression]}"
+
+
+def stems_of(name: str) -> tuple[str, ...]:
+    """The file stems of the shards that a CSV's name may be of; none for other files.
+
+    They are two where the name ends as that of a part does: a shard table may be called `part-1`.
+    """
+    found = _CSV_NAME.fullmatch(name)
+    if found is None:
+        return ()
+    return (found["stem"], found["whole"]) if found["part"] else (found["whole"],)
 
 
 def merged_name(table: str, csv_format: CsvFormat) -> str:

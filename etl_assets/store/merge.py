@@ -17,11 +17,11 @@ from etl_assets.store.compression import decompressed
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import (
     SHARD_COLUMNS,
-    MergedRecord,
-    ShardManifest,
+    FileRecord,
     TableManifest,
     merged_name,
 )
+from etl_assets.store.proof import Claim
 from etl_assets.store.writer import write_records
 from etl_assets.topology import Shard
 
@@ -30,7 +30,7 @@ _INNER = 0xFF
 """Stands for a line feed inside quotes for a moment: it occurs in no UTF-8 text."""
 
 
-def stage_merged(folder: Folder, manifest: TableManifest) -> tuple[StagedFile, MergedRecord]:
+def stage_merged(folder: Folder, manifest: TableManifest) -> tuple[StagedFile, FileRecord]:
     """Stage `<table>.csv`: the records of all shards, in the manifest's order.
 
     Each shard's file is proven on the way: what is read has its manifest's hash and count.
@@ -58,41 +58,40 @@ def stage_merged(folder: Folder, manifest: TableManifest) -> tuple[StagedFile, M
     except BaseException:
         file.discard()
         raise
-    return file, MergedRecord(
+    return file, FileRecord(
         file=file.name, rows=written.rows, bytes=written.bytes, sha256=written.sha256
     )
 
 
 def _blocks(folder: Folder, manifest: TableManifest) -> Iterator[Block]:
     for shard in manifest.shards:
-        try:
-            yield from _shard_blocks(folder, shard)
-        except (CsvError, ValueError, EOFError, OSError) as error:
-            raise IncompleteError(
-                f"{folder.location(shard.file)}: {error}",
-                next_step="export the window again, without --resume",
-            ) from error
+        for claim in Claim.of_shard(shard):
+            try:
+                yield from _blocks_of_file(folder, claim, shard_prefix(shard.shard, shard.csv))
+            except (CsvError, ValueError, EOFError, OSError) as error:
+                raise IncompleteError(
+                    f"{folder.location(claim.file)}: {error}",
+                    next_step="export the window again, without --resume",
+                ) from error
 
 
-def _shard_blocks(folder: Folder, manifest: ShardManifest) -> Iterator[Block]:
+def _blocks_of_file(folder: Folder, claim: Claim, prefix: bytes) -> Iterator[Block]:
     digest = hashlib.sha256()
-    csv_format = manifest.csv
 
     def stored() -> Iterator[bytes]:
-        for block in folder.blocks(manifest.file):
+        for block in folder.blocks(claim.file):
             digest.update(block)
             yield block
 
-    plain = decompressed(stored(), csv_format.compression)
-    names = [column.name for column in manifest.columns]
+    plain = decompressed(stored(), claim.csv.compression)
     rows = 0
-    for block in _behind(shard_prefix(manifest.shard, csv_format), csv_format.body(plain, names)):
+    for block in _behind(prefix, claim.csv.body(plain, claim.names)):
         rows += block.rows
         yield block
-    if rows != manifest.rows:
-        raise CsvError("its records", wanted=f"{manifest.rows}", found=f"{rows}")
-    if digest.hexdigest() != manifest.sha256:
-        raise CsvError("its SHA-256", wanted=manifest.sha256, found=digest.hexdigest())
+    if rows != claim.rows:
+        raise CsvError("its records", wanted=f"{claim.rows}", found=f"{rows}")
+    if digest.hexdigest() != claim.sha256:
+        raise CsvError("its SHA-256", wanted=claim.sha256, found=digest.hexdigest())
 
 
 def shard_prefix(shard: Shard, csv_format: CsvFormat) -> bytes:

@@ -16,10 +16,9 @@ from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
     SHARD_COLUMNS,
     TABLE_MANIFEST,
-    MergedRecord,
+    FileRecord,
     ShardManifest,
     TableManifest,
-    csv_name,
     manifest_name,
 )
 
@@ -37,7 +36,8 @@ class Claim:
         rows: its records.
         bytes: its stored size.
         sha256: of the stored file.
-        source_rows: what the server counted; None where it did not.
+        of_rows: the records of the whole shard, of which it may be a part.
+        source_rows: what the server counted of the whole; None where it did not.
     """
 
     file: str
@@ -46,23 +46,28 @@ class Claim:
     rows: int
     bytes: int
     sha256: str
+    of_rows: int
     source_rows: int | None
 
     @classmethod
-    def of_shard(cls, manifest: ShardManifest) -> Self:
-        """Of a shard's file."""
-        return cls(
-            file=manifest.file,
-            csv=manifest.csv,
-            names=tuple(column.name for column in manifest.columns),
-            rows=manifest.rows,
-            bytes=manifest.bytes,
-            sha256=manifest.sha256,
-            source_rows=manifest.source_rows,
-        )
+    def of_shard(cls, manifest: ShardManifest) -> list[Self]:
+        """Of each of a shard's files."""
+        return [
+            cls(
+                file=record.file,
+                csv=manifest.csv,
+                names=tuple(column.name for column in manifest.columns),
+                rows=record.rows,
+                bytes=record.bytes,
+                sha256=record.sha256,
+                of_rows=manifest.rows,
+                source_rows=manifest.source_rows,
+            )
+            for record in manifest.files
+        ]
 
     @classmethod
-    def of_merged(cls, table: TableManifest, merged: MergedRecord) -> Self:
+    def of_merged(cls, table: TableManifest, merged: FileRecord) -> Self:
         """Of the file of all shards, which has as many rows as they have together."""
         return cls(
             file=merged.file,
@@ -71,6 +76,7 @@ class Claim:
             rows=merged.rows,
             bytes=merged.bytes,
             sha256=merged.sha256,
+            of_rows=merged.rows,
             source_rows=table.rows,
         )
 
@@ -130,8 +136,8 @@ class FileProof:
             found.append(f"wanted {claim.rows} records, found {self.rows}")
         if not found and self.sha256 != claim.sha256:
             found.append(f"wanted SHA-256 {claim.sha256}, found {self.sha256}")
-        if claim.source_rows not in (None, claim.rows):
-            found.append(f"the server counted {claim.source_rows} rows, not {claim.rows}")
+        if claim.source_rows not in (None, claim.of_rows):
+            found.append(f"the server counted {claim.source_rows} rows, not {claim.of_rows}")
         return found
 
 
@@ -152,12 +158,12 @@ def proven_shard(folder: Folder, name: str) -> ShardManifest:
             found="none" if folder.size(name) is None else "what is no shard's manifest",
             next_step="run `etl-assets verify`, or export it again with --resume",
         )
-    wanted = (manifest_name(manifest.shard), csv_name(manifest.shard, manifest.csv))
-    if (name, manifest.file) != wanted:
+    if name != manifest_name(manifest.shard) or not manifest.has_its_names:
+        files = ", ".join(repr(record.file) for record in manifest.files)
         raise CsvError(
             where,
             wanted="the manifest of the shard of its name",
-            found=f"that of {manifest.shard} for {manifest.file!r}",
+            found=f"that of {manifest.shard} for {files}",
             next_step="run `etl-assets verify`",
         )
     return manifest

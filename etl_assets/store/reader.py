@@ -14,7 +14,13 @@ from etl_assets.errors import CsvError, UsageError
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.files import Folder, LocalFolder
 from etl_assets.store.frames import Decimals, Values, common_dtype, series, values_of
-from etl_assets.store.manifest import TABLE_MANIFEST, ShardManifest, TableManifest
+from etl_assets.store.manifest import (
+    TABLE_MANIFEST,
+    ShardManifest,
+    TableManifest,
+    manifest_name,
+    stems_of,
+)
 from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
 from etl_assets.store.remote import open_url
 
@@ -24,15 +30,15 @@ _VERIFY = "run `etl-assets verify`"
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A shard's file in its folder, and what proves it."""
+    """A shard's file, or its parts, in its folder, and what proves it."""
 
     folder: Folder
     manifest: ShardManifest
 
     @property
     def location(self) -> str:
-        """Its path or URL."""
-        return self.folder.location(self.manifest.file)
+        """Its path or URL; for parts, that of their manifest."""
+        return self.folder.location(self.manifest.file or manifest_name(self.manifest.shard))
 
 
 def read_export(
@@ -49,14 +55,14 @@ def read_export(
 
     Arguments:
         path: a path or URL of a window's folder, which has to be complete, or of one shard's CSV
-            or manifest.
+            or manifest (its manifest, where its parts were kept).
         columns: those to read, in this order; all where it is left out.
         decimals: `string` gives DECIMAL as the server's text.
 
     Raises:
         IncompleteError: the window's `_manifest.json` is missing or stale.
         CsvError: a file is unproven, or is not what its manifest says.
-        UsageError: a column that there is not.
+        UsageError: a column that there is not, or a file of a part of a shard, or of all shards.
         StoreError: a file cannot be read.
     """
     if decimals not in get_args(Decimals):
@@ -112,7 +118,7 @@ def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
 
 
 def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """One file's rows with these columns."""
+    """One shard's rows with these columns."""
     rows, cells = _proven_cells(file, [name in dtypes for name in kinds])
     frame: dict[str, pd.Series[Any]] = {}
     for name, dtype in dtypes.items():
@@ -131,27 +137,29 @@ def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, st
 
 
 def _proven_cells(file: ShardFile, wanted: Sequence[bool]) -> tuple[int, list[list[str | None]]]:
-    """The count of a file's records, and the values of the columns that are wanted.
+    """The count of a shard's records, and the values of the columns that are wanted.
 
     Raises:
-        CsvError: the file is not what its manifest says.
+        CsvError: a file is not what its manifest says.
         StoreError: it cannot be read.
     """
-    proof = FileProof(file.folder, Claim.of_shard(file.manifest))
     cells: list[list[str | None]] = [[] for _ in wanted]
     taken = [(index, cells[index]) for index, is_wanted in enumerate(wanted) if is_wanted]
-    values_of_record = proof.parser.values
-    with readable(file.folder, file.manifest.file):
-        try:
-            for raw in proof.records():
-                record = values_of_record(raw)
-                for index, values in taken:
-                    values.append(record[index])
-        except (CsvError, EOFError, ValueError) as error:
-            raise CsvError(f"{file.location}: {error}", next_step=_VERIFY) from None
-    if causes := proof.causes():
-        raise CsvError(f"{file.location}: {', and '.join(causes)}", next_step=_VERIFY)
-    return proof.rows, cells
+    for claim in Claim.of_shard(file.manifest):
+        where = file.folder.location(claim.file)
+        proof = FileProof(file.folder, claim)
+        values_of_record = proof.parser.values
+        with readable(file.folder, claim.file):
+            try:
+                for raw in proof.records():
+                    record = values_of_record(raw)
+                    for index, values in taken:
+                        values.append(record[index])
+            except (CsvError, EOFError, ValueError) as error:
+                raise CsvError(f"{where}: {error}", next_step=_VERIFY) from None
+        if causes := proof.causes():
+            raise CsvError(f"{where}: {', and '.join(causes)}", next_step=_VERIFY)
+    return file.manifest.rows, cells
 
 
 def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
@@ -159,8 +167,6 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
     folder, name = _located(path)
     if name == TABLE_MANIFEST:
         return [ShardFile(folder, manifest) for manifest in proven_window(folder).shards]
-    ending = next((end for end in _CSV_ENDINGS[::-1] if name.endswith(end)), None)
-    proof = name if ending is None else name.removesuffix(ending) + ".json"
     table = TableManifest.read(folder, TABLE_MANIFEST)
     if table is not None and table.merged is not None and name == table.merged.file:
         raise UsageError(
@@ -168,15 +174,25 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
             wanted="the window's folder, or the file of one shard",
             next_step=f"read {folder.location('')}, which gives the same rows",
         )
+    proofs = [f"{stem}.json" for stem in stems_of(name)] or [name]
+    proof = next((proof for proof in proofs if folder.size(proof) is not None), proofs[-1])
     manifest = proven_shard(folder, proof)
-    if ending is not None and name != manifest.file:
-        raise CsvError(
-            f"{folder.location(name)}: unproven",
-            wanted="the file of its manifest",
-            found=f"that {proof} is of {manifest.file}",
-            next_step=f"read {manifest.file}",
+    if name in (proof, manifest.file):
+        return [ShardFile(folder, manifest)]
+    files = [record.file for record in manifest.files]
+    if name in files:
+        raise UsageError(
+            f"{folder.location(name)}: a part of a shard's rows",
+            wanted="the manifest of all parts",
+            found="one of them",
+            next_step=f"read {folder.location(proof)}",
         )
-    return [ShardFile(folder, manifest)]
+    raise CsvError(
+        f"{folder.location(name)}: unproven",
+        wanted="the file of its manifest",
+        found=f"that {proof} is of {', '.join(files)}",
+        next_step=f"read {manifest.file or proof}",
+    )
 
 
 def _located(path: str | os.PathLike[str] | UPath) -> tuple[Folder, str]:

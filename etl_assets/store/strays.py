@@ -3,7 +3,8 @@
 Only what this product wrote is ever removed, and never the last whole version of a shard that the
 window has:
 
-* a shard's CSV of another compression, once the shard has its new file and the manifest of it;
+* a shard's CSV of another compression, or its parts where it is one file now and the other way
+  round, once the shard has its new files and the manifest of them;
 * the file of all shards, where none is asked for any more or of another compression, likewise;
 * the CSV and the manifest of a shard that the window no longer has, once the window is complete.
   The manifest has to say so itself: of this logical table, this window and the shard of its name.
@@ -19,31 +20,47 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
     merged_names,
+    stems_of,
 )
 from etl_assets.topology import Shard
 
 
-def csv_names(shard: Shard) -> list[str]:
-    """Every name that a shard's CSV can have: one for each compression."""
-    return [f"{shard.file_stem}.csv{suffix}" for suffix in SUFFIXES.values()]
+class CsvFiles:
+    """The CSVs among a folder's files, by the shards that they are of."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._of_stem: dict[str, list[str]] = {}
+        for name in names:
+            for stem in stems_of(name):
+                self._of_stem.setdefault(stem, []).append(name)
+
+    def of(self, shard: Shard) -> list[str]:
+        """A shard's CSVs: of any compression, whole or in parts."""
+        return self._of_stem.get(shard.file_stem, [])
+
+    def older(self, manifest: ShardManifest) -> list[str]:
+        """A shard's CSVs but for those of its manifest."""
+        current = {record.file for record in manifest.files}
+        return [name for name in self.of(manifest.shard) if name not in current]
 
 
 def remove_older_copies(folder: Folder, manifest: ShardManifest) -> None:
-    """Remove a shard's CSVs of other compressions; its manifest must be there already."""
-    for name in csv_names(manifest.shard):
-        if name != manifest.file:
+    """Remove a shard's CSVs of other compressions; its manifest must be there already.
+
+    Older parts, whose number nobody knows, are removed when the window is complete.
+    """
+    current = {record.file for record in manifest.files}
+    for suffix in SUFFIXES.values():
+        name = f"{manifest.shard.file_stem}.csv{suffix}"
+        if name not in current:
             folder.remove(name)
 
 
 def remove_strays(folder: Folder, complete: TableManifest) -> list[str]:
     """Remove what a complete window does not need; gives the names."""
     names = folder.names()
-    removed = [
-        name
-        for manifest in complete.shards
-        for name in csv_names(manifest.shard)
-        if name != manifest.file and name in names
-    ]
+    files = CsvFiles(names)
+    removed = [name for manifest in complete.shards for name in files.older(manifest)]
     merged = complete.merged.file if complete.merged is not None else None
     removed += [name for name in merged_names(complete.table) if name in names and name != merged]
     shards = {manifest.shard for manifest in complete.shards}
@@ -62,6 +79,7 @@ def strays(
     finds the rest the next time.
     """
     listed = set(names)
+    files = CsvFiles(sorted(listed))
     known = {TABLE_MANIFEST, *map(manifest_name, shards)}
     tables = {shard.table for shard in shards}
     found: dict[str, Shard] = {}
@@ -74,8 +92,7 @@ def strays(
             and manifest.sample is None
             and name == manifest_name(manifest.shard)
         ):
-            there = [copy for copy in csv_names(manifest.shard) if copy in listed]
-            found |= dict.fromkeys([*there, name], manifest.shard)
+            found |= dict.fromkeys([*files.of(manifest.shard), name], manifest.shard)
     return found
 
 

@@ -19,7 +19,7 @@ from etl_assets.store.manifest import (
     merged_names,
 )
 from etl_assets.store.proof import Claim, FileProof, reason
-from etl_assets.store.strays import csv_names, strays
+from etl_assets.store.strays import CsvFiles, strays
 from etl_assets.topology import Shard
 
 _RESUME = "export the window with --resume"
@@ -88,10 +88,11 @@ def _window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator
             yield finding
         elif manifest is not None:
             manifests.append(manifest)
-    files = {manifest.sha256: manifest.file for manifest in manifests}
-    for manifest in manifests:
-        yield from verify_file(folder, Claim.of_shard(manifest), files)
-    yield from _extra(folder, partition, shards, {m.shard: m.file for m in manifests})
+    claims = [claim for manifest in manifests for claim in Claim.of_shard(manifest)]
+    files = {claim.sha256: claim.file for claim in claims}
+    for claim in claims:
+        yield from verify_file(folder, claim, files)
+    yield from _extra(folder, partition, shards, manifests)
     yield from _table(folder, manifests, shards)
     yield from _merged(folder, shards[0].table)
 
@@ -102,8 +103,7 @@ def _unproven(folder: Folder, shard: Shard, names: Sequence[str]) -> str:
     if name in names:
         cause = _why_no_manifest(folder, name)
         return f"{folder.location(name)}: is not a shard's manifest: {cause}; {_RESUME}"
-    there = [copy for copy in csv_names(shard) if copy in names]
-    if there:
+    if there := CsvFiles(names).of(shard):
         return (
             f"{folder.location(there[0])}: whole but unproven, its manifest is missing; {_RESUME}"
         )
@@ -132,10 +132,11 @@ def _of_another(
             f"{where}: wanted the manifest of {shard} for {partition}, "
             f"found that of {manifest.shard} for {manifest.partition}; {_RESUME}"
         )
-    if manifest.file != csv_name(shard, manifest.csv):
+    if not manifest.has_its_names:
+        found = ", ".join(repr(record.file) for record in manifest.files)
         return (
-            f"{where}: wanted it to name {csv_name(shard, manifest.csv)}, "
-            f"found {manifest.file!r}; {_RESUME}"
+            f"{where}: wanted it to name {csv_name(shard, manifest.csv)} or its parts, "
+            f"found {found}; {_RESUME}"
         )
     if manifest.sample is not None:
         return f"{where}: of a trial of at most {manifest.sample} rows; {_RESUME}"
@@ -143,13 +144,16 @@ def _of_another(
 
 
 def _extra(
-    folder: Folder, partition: str, shards: Sequence[Shard], files: Mapping[Shard, str]
+    folder: Folder, partition: str, shards: Sequence[Shard], manifests: Sequence[ShardManifest]
 ) -> Iterator[str]:
     """Files that do not belong here."""
     names = folder.names()
     stray = strays(folder, names, partition, shards)
     proofs = {TABLE_MANIFEST, *map(manifest_name, shards)}
-    copies = {copy: shard for shard in shards for copy in csv_names(shard)}
+    files = CsvFiles(names)
+    # Beside a shard that has no manifest nobody can say which copy is the older one.
+    older = {name: m.files[0].file for m in manifests for name in files.older(m)}
+    known = {name for shard in shards for name in files.of(shard)}
     for name in names:
         where = folder.location(name)
         if name in stray:
@@ -157,12 +161,9 @@ def _extra(
                 f"{where}: of {stray[name]}, which is no shard of the configuration; "
                 "remove it, as the next export of the window does"
             )
-        elif name in copies:
-            # Beside a shard that has no manifest nobody can say which copy is the older one.
-            proven = files.get(copies[name], name)
-            if name != proven:
-                yield f"{where}: an older copy beside {proven}; remove it"
-        elif name not in proofs and name not in merged_names(shards[0].table):
+        elif name in older:
+            yield f"{where}: an older copy beside {older[name]}; remove it"
+        elif name not in proofs | known and name not in merged_names(shards[0].table):
             yield (
                 f"{where}: belongs to no shard of the configuration; "
                 "move it to another folder or remove it"

@@ -126,8 +126,8 @@ class RoundTrip:
     def exported(self, name: str, csv_format: CsvFormat) -> Path:
         """A table's file as the product writes it, decompressed."""
         staged = Exporter(self.server, self.folder, csv_format).stage(self.database, name)
-        staged.file.commit()
-        path = self.folder / staged.manifest.file
+        staged.commit()
+        path = self.folder / staged.manifest.files[0].file
         if csv_format.compression == "none":
             return path
         plain = self.folder / "plain.csv"

@@ -211,7 +211,8 @@ def _look_at_files(place: Field) -> None:
             continue
         manifest = ShardManifest.read(folder, name.removesuffix(".csv") + ".json")
         if manifest is not None:
-            place.violations += verify_file(folder, Claim.of_shard(manifest))
+            for claim in Claim.of_shard(manifest):
+                place.violations += verify_file(folder, claim)
             continue
         csv = place.shop.config.tables["orders"].csv
         try:

@@ -89,12 +89,17 @@ class Exporter:
     ) -> Export:
         """Stage, commit and read back one shard table."""
         staged = self.stage(database, table, settings, window, **options)
-        staged.file.commit()
+        staged.commit()
         folder = open_folder(str(self.folder))
         manifest = staged.manifest
-        reader = RecordReader(manifest.csv, len(manifest.columns))
-        blocks = decompressed(folder.blocks(manifest.file), manifest.csv.compression)
-        names, *rows = reader.records(blocks)
+        names: list[str | None] = []
+        rows: list[list[str | None]] = []
+        for record in manifest.files:
+            reader = RecordReader(manifest.csv, len(manifest.columns))
+            blocks = decompressed(folder.blocks(record.file), manifest.csv.compression)
+            names, *found = reader.records(blocks)
+            assert len(found) == record.rows
+            rows += found
         return Export(names, rows, manifest, self.retries)
 
     def stage(

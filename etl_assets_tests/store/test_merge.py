@@ -16,7 +16,7 @@ from etl_assets.errors import IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, is_complete, stage_window
 from etl_assets.store.compression import decompressed
 from etl_assets.store.files import Folder, LocalFolder
-from etl_assets.store.manifest import TABLE_MANIFEST, MergedRecord, csv_name, merged_name
+from etl_assets.store.manifest import TABLE_MANIFEST, FileRecord, csv_name, merged_name
 from etl_assets.store.merge import _behind, shard_prefix
 from etl_assets.topology import Shard
 from etl_assets_tests.store.exported import KEY, PLAIN, SHARDS, export_shard
@@ -37,7 +37,7 @@ FORMATS = [
 VALUES = st.none() | st.sampled_from(["", '"', "\n", "a\nb", '"\n"', ",", "汉", "\r\n", "a,b\n"])
 
 
-def merged(folder: Folder, csv_format: CsvFormat) -> MergedRecord:
+def merged(folder: Folder, csv_format: CsvFormat) -> FileRecord:
     """Merge the window and prove it, as the logical table's step does."""
     staged = stage_window(folder, KEY, SHARDS, MERGING)
     assert staged.merged is not None
