@@ -17,9 +17,8 @@ from etl_assets.topology import Shard
 from etl_assets.windows import Window
 
 
-def unlimited(host: str) -> AbstractContextManager[bool]:
-    """One more connection to a host than a step has anyway: there always is one."""
-    del host
+def unlimited() -> AbstractContextManager[bool]:
+    """One more connection to the shard's host than a step has anyway: there always is one."""
     return nullcontext(enter_result=True)
 
 
@@ -38,8 +37,8 @@ class ShardTask:
         run_id: the run that the manifest names.
         first: the table's first window: rows before it are in no window. None for a snapshot table.
         united: reads the columns of all shards together; None where each has to have them all.
-        spare: gives a host's connection beside those that the step holds, as long as it is
-            entered; false where there is none.
+        spare: allows for one more connection to the shard's host than it has parts, as long as it
+            is entered; false where there may be none.
     """
 
     shard: Shard
@@ -52,7 +51,7 @@ class ShardTask:
     run_id: str
     first: Window | None = None
     united: Callable[[], Columns] | None = None
-    spare: Callable[[str], AbstractContextManager[bool]] = unlimited
+    spare: Callable[[], AbstractContextManager[bool]] = unlimited
 
 
 @dataclass(frozen=True)

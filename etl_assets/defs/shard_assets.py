@@ -24,7 +24,7 @@ from etl_assets.defs.partitions import (
     window_of,
 )
 from etl_assets.defs.resources import DatabaseResource
-from etl_assets.defs.slots import connection_slots, spare_slot
+from etl_assets.defs.slots import Slots, connection_slots
 from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.shard_export import (
@@ -83,8 +83,8 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         limit = config.hosts[lane.host].max_connections
         parts = table.settings.split
         # The pool counts steps, whatever they weigh; these slots count connections.
-        with ending_with_the_run(), connection_slots(context, lane.host, limit, parts):
-            yield from _export(context, config, table, shards)
+        with ending_with_the_run(), connection_slots(context, lane.host, limit, parts) as slots:
+            yield from _export(context, _tasks(context, config, table, slots), table, shards)
 
     return dg.AssetsDefinition(
         node_def=export_lane,
@@ -107,12 +107,11 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
 
 def _export(
     context: dg.OpExecutionContext,
-    config: ExportConfig,
+    task_of: Callable[[Shard], ShardTask],
     table: LogicalTable,
     shards: dict[str, Shard],
 ) -> Iterator[Any]:
     """Export shard after shard; a failed one does not stop the others, but fails the step."""
-    task_of = _tasks(context, config, table)
     failures: list[str] = []
     for name, shard in _largest_first(context, table, shards).items():
         try:
@@ -192,7 +191,7 @@ def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
 
 
 def _tasks(
-    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
+    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable, slots: Slots
 ) -> Callable[[Shard], ShardTask]:
     """What to export, for any shard of the step."""
     database: DatabaseResource = context.resources.database
@@ -211,9 +210,7 @@ def _tasks(
         run_id=context.run_id,
         first=None if settings.is_snapshot else first_window(table),
         united=united if settings.on_drift == "union" else None,
-        spare=lambda host: spare_slot(
-            context, host, config.hosts[host].max_connections, settings.split
-        ),
+        spare=slots.spare,
     )
 
 

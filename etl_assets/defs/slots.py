@@ -21,23 +21,26 @@ _SPARE_SECONDS = 2.0
 @contextmanager
 def connection_slots(
     context: dg.OpExecutionContext, host: str, limit: int, wanted: int = 1
-) -> Iterator[None]:
+) -> Iterator["Slots"]:
     """Hold so many of a host's slots of this instance; waits until they are free together.
+
+    Where several are wanted, they come with a spare one if the limit allows for it.
 
     One step at a time gathers slots, and whoever comes later waits for it: so steps that want
     several neither block each other with what each has already, nor wait for ever behind steps
     that want one.
     """
-    slots = _Slots(context.instance, host, limit)
+    slots = Slots(context.instance, host, limit, wanted)
+    needed = wanted if wanted == 1 else min(wanted + 1, limit)
     began = time.monotonic()
     told = False
     try:
-        while not slots.gather(wanted):
+        while not slots.gather(needed):
             if not told and time.monotonic() - began > _PATIENCE_SECONDS:
                 told = True
-                context.log.info("waiting for %s of the %s connections to %s", wanted, limit, host)
+                context.log.info("waiting for %s of the %s connections to %s", needed, limit, host)
             time.sleep(_POLL_SECONDS)
-        yield
+        yield slots
     finally:
         slots.release()
 
@@ -45,36 +48,21 @@ def connection_slots(
 @contextmanager
 def free_slot(instance: dg.DagsterInstance, host: str, limit: int) -> Iterator[bool]:
     """Hold one of a host's slots if one is free, and say whether."""
-    slots = _Slots(instance, host, limit)
+    slots = Slots(instance, host, limit)
     try:
         yield slots.take()
     finally:
         slots.release()
 
 
-@contextmanager
-def spare_slot(context: dg.OpExecutionContext, host: str, limit: int, held: int) -> Iterator[bool]:
-    """Hold one slot beside those that this step holds, for a moment; gives whether there is one.
+class Slots:
+    """The slots of one host that somebody holds, as many as wanted and perhaps a spare one."""
 
-    Others are waited for, but not for long: who holds slots must not wait without an end. And not
-    behind those who gather, as it may be the slots of this very step that they wait for.
-    """
-    slots = _Slots(context.instance, host, limit)
-    give_up = time.monotonic() + _SPARE_SECONDS
-    try:
-        found = held < limit and slots.take()
-        while not found and held < limit and time.monotonic() < give_up:
-            time.sleep(_POLL_SECONDS)
-            found = slots.take()
-        yield found
-    finally:
-        slots.release()
-
-
-class _Slots:
-    """The slots of one host that somebody holds."""
-
-    def __init__(self, instance: dg.DagsterInstance, host: str, limit: int) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, host: str, limit: int, wanted: int = 1
+    ) -> None:
+        self._limit = limit
+        self._wanted = wanted
         folder = Path(instance.root_directory) / "slots"
         folder.mkdir(parents=True, exist_ok=True)
         self._turn = FileLock(folder / f"{host}.turn.lock")
@@ -99,6 +87,28 @@ class _Slots:
                 self._held.append(lock)
                 return True
         return False
+
+    @contextmanager
+    def spare(self) -> Iterator[bool]:
+        """Hold one slot more than wanted for a moment; gives whether there is one.
+
+        The first time it is there already, if the limit allows for it. Later others are waited
+        for, but not for long: who holds slots must not wait without an end. And not behind those
+        who gather, as it may be these very slots that they wait for.
+        """
+        give_up = time.monotonic() + _SPARE_SECONDS
+        try:
+            while not self._has_spare() and self._wanted < self._limit:
+                if self.take() or time.monotonic() > give_up:
+                    break
+                time.sleep(_POLL_SECONDS)
+            yield self._has_spare()
+        finally:
+            while self._has_spare():
+                self._held.pop().release()
+
+    def _has_spare(self) -> bool:
+        return len(self._held) > self._wanted
 
     def release(self) -> None:
         """Let go of all."""

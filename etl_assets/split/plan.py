@@ -61,8 +61,8 @@ def planned(
         yield SplitPlan(task, (None,), ExitStack())
         return
     with ExitStack() as held:
-        # Entered first, so that a spare place is given back when the connection is closed.
-        places = held.enter_context(ExitStack())
+        # Entered first, so that the place is given back when the connection is closed.
+        has_spare = held.enter_context(task.spare())
         engine = engines.get(shard.host, shard.database)
         connection = held.enter_context(engine.connect())
         # Its end has to be the end of the lock: in the pool it would live on.
@@ -79,7 +79,7 @@ def planned(
             yield SplitPlan(task, (None,), held)
             return
         locks = may_lock(connection, shard)
-        if locks and not places.enter_context(task.spare(shard.host)):
+        if locks and not has_spare:
             parts -= 1
             on_note(
                 f"{shard}: {parts} parts instead of {parts + 1}: one of the host's connections is "

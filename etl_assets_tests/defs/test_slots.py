@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from etl_assets.defs import slots
-from etl_assets.defs.slots import connection_slots, spare_slot
+from etl_assets.defs.slots import connection_slots, free_slot
 
 LIMIT = 4
 
@@ -82,19 +83,50 @@ def test_a_step_that_waits_for_many_is_not_passed_by(context: Any) -> None:
     assert order == ["large", "small"]
 
 
-def test_a_spare_one_is_one_that_nobody_holds(
+def free(context: Any) -> int:
+    """How many slots nobody holds."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(free_slot(context.instance, "db", LIMIT)) for _ in range(9)]
+    return sum(found)
+
+
+def test_several_come_with_a_spare_one_that_is_given_back(
     context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slots, "_SPARE_SECONDS", 0.2)
-    with connection_slots(context, "db", LIMIT, 3):
-        with spare_slot(context, "db", LIMIT, 3) as found:
-            assert found
-            with spare_slot(context, "db", LIMIT, 3) as another:
-                assert not another
-        with spare_slot(context, "db", LIMIT, 3) as again:
-            assert again
-    with spare_slot(context, "db", LIMIT, LIMIT) as none:
-        assert not none
+    with connection_slots(context, "db", LIMIT, 2) as held:
+        assert free(context) == 1
+        with held.spare() as found:
+            assert (found, free(context)) == (True, 1)
+        assert free(context) == 2
+        with held.spare() as again:
+            assert (again, free(context)) == (True, 1)
+        one = connection_slots(context, "db", LIMIT)
+        another = connection_slots(context, "db", LIMIT)
+        with one, another, held.spare() as none:
+            assert not none
+        assert free(context) == 2
+    assert free(context) == LIMIT
+
+
+def test_a_spare_one_is_there_though_others_gather_already(context: Any) -> None:
+    found: list[bool] = []
+
+    def step() -> None:
+        with connection_slots(context, "db", LIMIT, 3) as held:
+            time.sleep(0.1)
+            with held.spare() as spare:
+                found.append(spare)
+
+    all_of([step] * 4)
+    assert found == [True] * 4
+
+
+def test_where_all_are_wanted_there_is_no_spare_one(context: Any) -> None:
+    began = time.monotonic()
+    with connection_slots(context, "db", LIMIT, LIMIT) as held, held.spare() as spare:
+        assert not spare
+    assert time.monotonic() - began < 1
 
 
 def test_an_error_lets_go_of_all(context: Any) -> None:
