@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from etl_assets_tests.cli.command import etl_assets
@@ -18,7 +19,7 @@ from etl_assets_tests.cli.shop import (
     rows_of,
     small_shop,
 )
-from etl_assets_tests.ui.server import LOCATION, Ui, running_ui
+from etl_assets_tests.ui.server import LOCATION, Ui, running_ui, wait
 
 ENDLESS = """\
   endless:
@@ -51,6 +52,15 @@ mutation($id: String!) {
   terminateRun(runId: $id) {
     __typename
     ... on TerminateRunFailure { message }
+    ... on PythonError { message stack }
+  }
+}
+"""
+BACKFILL = """
+mutation($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
     ... on PythonError { message stack }
   }
 }
@@ -204,6 +214,27 @@ def test_a_run_of_the_command_line_is_executed_again_as_a_whole(ui: Ui, shop: Sh
     launched = ui.launch(AGAIN, params={"parentRunId": run_id, "strategy": "ALL_STEPS"})
     assert ui.end_of(launched) == "SUCCESS"
     assert {shard["run_id"] for shard in shop.manifest(key=day)["shards"]} == {launched}
+
+
+def test_a_backfill_exports_window_by_window_past_one_that_fails(ui: Ui, shop: Shop) -> None:
+    days = ["2026-11-06", "2026-11-07", "2026-11-08"]
+    in_the_way = shop.window(key=days[0]) / "demo.shop_00.orders_00.csv"
+    in_the_way.mkdir(parents=True)
+    answer = ui.ask(
+        BACKFILL,
+        params={"assetSelection": [{"path": key} for key in KEYS], "partitionNames": days},
+    )["launchPartitionBackfill"]
+    assert answer["__typename"] == "LaunchBackfillSuccess", answer
+
+    def ended() -> dict[str, str]:
+        with instance_of(shop.folder / ".dagster_home") as instance:
+            runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": answer["backfillId"]}))
+        return {run.tags["dagster/partition"]: run.status.value for run in runs if run.is_finished}
+
+    # The daemon looks for backfills every half a minute.
+    wait(lambda: len(ended()) == len(days), 120)
+    assert ended() == dict(zip(days, ["FAILURE", "SUCCESS", "SUCCESS"], strict=True))
+    assert [shop.names(day) == FILES for day in days] == [False, True, True]
 
 
 def test_terminate_ends_a_running_command_line_and_all_its_processes(ui: Ui, shop: Shop) -> None:
