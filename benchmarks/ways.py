@@ -118,7 +118,7 @@ def etl_assets(job: Job) -> None:
         ),
         on_progress=lambda _: None,
         on_retry=print,
-    ).file.commit()
+    ).commit()
 
 
 def rows(job: Job) -> None:
