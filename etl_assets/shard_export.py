@@ -60,6 +60,15 @@ class StagedShard:
     manifest: ShardManifest
     first: bytes
 
+    def settle(self) -> None:
+        """Do what takes long of the commit beforehand.
+
+        Raises:
+            StoreError: the system does not do it.
+        """
+        for file in self.files:
+            file.settle()
+
     def commit(self) -> None:
         """Put each file under its final name.
 

@@ -12,7 +12,7 @@ from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import shard_of
 from etl_assets.errors import UsageError
 from etl_assets.shard_export import StagedShard
-from etl_assets.store.complete import StagedWindow
+from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -67,13 +67,16 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """Put a shard's file under its final name and prove it."""
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
-        # The old proof goes before the file that it proved.
-        folder.remove(TABLE_MANIFEST)
-        folder.remove(manifest_name(manifest.shard))
-        staged.commit()
-        folder.write_json(manifest_name(manifest.shard), manifest.as_json())
-        # Last of all: until the new file is proven, the older one may be the only one.
-        remove_older_copies(folder, manifest)
+        staged.settle()
+        # Another run of the same window must not put its files between these and their manifest.
+        with folder.exclusively():
+            # The old proof goes before the file that it proved.
+            folder.remove(TABLE_MANIFEST)
+            folder.remove(manifest_name(manifest.shard))
+            staged.commit()
+            folder.write_json(manifest_name(manifest.shard), manifest.as_json())
+            # Last of all: until the new file is proven, the older one may be the only one.
+            remove_older_copies(folder, manifest)
         metadata = _shard_metadata(manifest, folder)
         if self.preview and manifest.rows:
             metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
@@ -88,13 +91,18 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """Put a table's merged file under its final name and prove the window."""
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
-        folder.remove(TABLE_MANIFEST)
         if staged.merged is not None:
-            staged.merged.commit()
-        # Before the manifest: beside one nothing else stays, wherever this is killed.
-        for name in remove_strays(folder, manifest):
-            log.info("removed %s, of earlier settings", folder.location(name))
-        folder.write_json(TABLE_MANIFEST, manifest.as_json())
+            staged.merged.settle()
+        with folder.exclusively() as is_alone:
+            if is_alone:
+                refuse_later_exports(folder, manifest)
+            folder.remove(TABLE_MANIFEST)
+            if staged.merged is not None:
+                staged.merged.commit()
+            # Before the manifest: beside one nothing else stays, wherever this is killed.
+            for name in remove_strays(folder, manifest):
+                log.info("removed %s, of earlier settings", folder.location(name))
+            folder.write_json(TABLE_MANIFEST, manifest.as_json())
         return _table_metadata(manifest, folder)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

@@ -101,11 +101,28 @@ def is_complete(
     return found.model_copy(update={"merged": None}) == complete
 
 
+def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
+    """Refuse a window whose shards are no longer those that it was completed with.
+
+    Raises:
+        IncompleteError: another run exports the same window.
+    """
+    for shard in manifest.shards:
+        if ShardManifest.read(folder, manifest_name(shard.shard)) != shard:
+            raise IncompleteError(
+                f"{manifest.table} {manifest.partition}",
+                wanted="its shards as this run has found them",
+                found=f"{shard.shard} exported by another run meanwhile",
+                next_step="wait for its end, or export with --resume",
+            )
+
+
 def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
     """Take back the proof of shards that are about to be exported; their CSVs stay."""
-    folder.remove(TABLE_MANIFEST)
-    for shard in shards:
-        folder.remove(manifest_name(shard))
+    with folder.exclusively():
+        folder.remove(TABLE_MANIFEST)
+        for shard in shards:
+            folder.remove(manifest_name(shard))
 
 
 def proven_manifest(

@@ -13,6 +13,7 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -45,6 +46,10 @@ class StagedFile(ABC):
     @abstractmethod
     def _abandon(self) -> None:
         """Leave nothing behind."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Do what takes long of the commit beforehand: make durable what was written."""
 
     def commit(self) -> None:
         """Put the file under its final name."""
@@ -82,6 +87,13 @@ class Folder(ABC):
             return Scratch(tempfile.TemporaryFile(buffering=0), tempfile.gettempdir())
         except OSError as error:
             raise store_error(tempfile.gettempdir(), error) from error
+
+    def exclusively(self) -> AbstractContextManager[bool]:
+        """Keep everybody else who asks for it waiting; gives whether that is possible here.
+
+        On an object store it is not.
+        """
+        return nullcontext(enter_result=False)
 
     @abstractmethod
     def open(self, name: str) -> IO[bytes]:
@@ -173,6 +185,22 @@ class LocalFolder(Folder):
         except OSError as error:
             raise store_error(str(self._path), error) from error
 
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[bool]:
+        with contextlib.ExitStack() as held:
+            yield self._locked(held)
+
+    def _locked(self, held: contextlib.ExitStack) -> bool:
+        """Lock the folder itself, so that no lock file stays in it."""
+        try:
+            folder = os.open(self._path, os.O_RDONLY)
+            held.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        except OSError:
+            # There is none yet; or its file system, such as NFS, locks no folders.
+            return False
+        return True
+
     def open(self, name: str) -> IO[bytes]:
         return (self._path / name).open("rb")
 
@@ -239,6 +267,7 @@ class _LocalStagedFile(StagedFile):
         super().__init__(name)
         self._final = folder / name
         self._temporary = folder / f".{name}.{uuid4().hex[:12]}{TEMPORARY_MARK}"
+        self._is_durable = False
         # Unbuffered: blocks arrive large already.
         self._file = self._temporary.open("xb", buffering=0)
         # The lock says that the writer lives: it goes with the process, however that ends.
@@ -250,12 +279,21 @@ class _LocalStagedFile(StagedFile):
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> object:
+        self._is_durable = False
         write_all(self._file, data, str(self._final))
         return None
 
-    def _finish(self) -> None:
+    def settle(self) -> None:
         try:
-            os.fsync(self._file.fileno())
+            if not self._is_durable:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise store_error(str(self._final), error) from error
+        self._is_durable = True
+
+    def _finish(self) -> None:
+        self.settle()
+        try:
             self._temporary.rename(self._final)
             self._file.close()
             folder = os.open(self._final.parent, os.O_RDONLY)

@@ -154,6 +154,9 @@ class _Upload(StagedFile):
         for data in held:
             self.write(data)
 
+    def settle(self) -> None:
+        """Nothing: what is sent is as durable as it can be."""
+
     def _finish(self) -> None:
         with self._told():
             if self._file is None:
