@@ -32,7 +32,7 @@ def last_sizes(directory: str, table: LogicalTable) -> dict[Shard, int]:
                     for shard in table.shards
                     if (record := sizes.get((shard.host, shard.database, shard.shard_table)))
                 }
-    except (StoreError, ValueError, TypeError):
+    except (StoreError, OSError, ValueError, TypeError):
         # The export itself will say what is wrong there.
         return {}
     return {}

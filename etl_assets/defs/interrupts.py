@@ -15,6 +15,8 @@ _ENDED = (
     dg.DagsterRunStatus.CANCELING,
     dg.DagsterRunStatus.CANCELED,
     dg.DagsterRunStatus.FAILURE,
+    # A queue may hand out a step twice, the second time when all is done.
+    dg.DagsterRunStatus.SUCCESS,
 )
 
 
@@ -58,7 +60,7 @@ def refuse_canceled(run: dg.DagsterRun) -> None:
     a queue may keep a step for longer than its run lives.
 
     Raises:
-        DagsterExecutionInterruptedError: the run is canceling, canceled or failed.
+        DagsterExecutionInterruptedError: the run is canceling, or has ended.
     """
     if run.status in _ENDED:
         raise DagsterExecutionInterruptedError

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import shard_of
-from etl_assets.errors import UsageError
+from etl_assets.errors import StoreError, UsageError
 from etl_assets.shard_export import StagedShard
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.files import Folder, open_folder
@@ -24,6 +25,7 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.proof import proven_shard, proven_window
 from etl_assets.store.strays import remove_older_copies, remove_strays
+from etl_assets.topology import Shard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +66,19 @@ class CsvIOManager(dg.ConfigurableIOManager):
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
     def commit_shard(self, staged: StagedShard) -> "CommittedShard":
-        """Put a shard's file under its final name and prove it."""
+        """Put a shard's file under its final name and prove it.
+
+        A file that another run has begun later and proven already stays.
+        """
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
         staged.settle()
         # Another run of the same window must not put its files between these and their manifest.
         with folder.exclusively():
+            there = _proof(folder, manifest.shard)
+            # No file is from the future, but a clock may have been wrong.
+            if there and manifest.started_at < there.started_at <= datetime.now(UTC):
+                return self.committed(there)
             # The old proof goes before the file that it proved.
             folder.remove(TABLE_MANIFEST)
             folder.remove(manifest_name(manifest.shard))
@@ -135,6 +144,14 @@ class CsvIOManager(dg.ConfigurableIOManager):
             found = _manifests(folder, context.asset_key, partition)
             files += [ShardFile(folder, manifest) for manifest in found]
         return read_files(files)
+
+
+def _proof(folder: Folder, shard: Shard) -> ShardManifest | None:
+    """The manifest of a shard that is there; what cannot be read proves nothing."""
+    try:
+        return ShardManifest.read(folder, manifest_name(shard))
+    except (OSError, StoreError):
+        return None
 
 
 def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:

@@ -122,6 +122,15 @@ def _export(
             failures.append(str(error))
             yield from _checked(context, shard, passed=False, metadata={CAUSE: str(error)})
             continue
+        except Exception as error:
+            if len(shards) == 1:
+                raise
+            # Nobody foresaw it; the siblings go on all the same.
+            cause = f"{shard}: {type(error).__name__}: {error}"
+            context.log.exception(cause)
+            failures.append(cause)
+            yield from _checked(context, shard, passed=False, metadata={CAUSE: cause})
+            continue
         if done.manifest.sample is not None:
             yield _sample(done)
             continue

@@ -70,12 +70,15 @@ class Slots:
         self._held: list[FileLock] = []
 
     def gather(self, wanted: int) -> bool:
-        """Take what is free, up to so many; nobody else gathers until all of them are there."""
+        """Take so many, or none; nobody else gathers until all of them are there."""
         if not _took(self._turn):
             return False
         while len(self._held) < wanted and self.take():
             pass
         if len(self._held) < wanted:
+            # One of them may be the spare one that others need to come to their end.
+            while self._held:
+                self._held.pop().release()
             return False
         self._turn.release()
         return True
@@ -92,9 +95,9 @@ class Slots:
     def spare(self) -> Iterator[bool]:
         """Hold one slot more than wanted for a moment; gives whether there is one.
 
-        The first time it is there already, if the limit allows for it. Later others are waited
-        for, but not for long: who holds slots must not wait without an end. And not behind those
-        who gather, as it may be these very slots that they wait for.
+        The first time it is there already, if the limit allows for it. Later it is waited for, but
+        not for long: who holds slots must not wait without an end. And not behind those who gather,
+        as it may be these very slots that they wait for.
         """
         give_up = time.monotonic() + _SPARE_SECONDS
         try:

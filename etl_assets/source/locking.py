@@ -28,12 +28,16 @@ class Lock(Enum):
     BUSY = "others kept writing to the table"
 
 
-def lock_for_reading(connection: Connection, shard: Shard) -> Lock:
-    """Lock a shard table against writes; `release` or the connection's end releases it."""
+def lock_for_reading(connection: Connection, shard: Shard, seconds: int | None = None) -> Lock:
+    """Lock a shard table against writes; `release` or the connection's end releases it.
+
+    Waits so long for others who write, LOCK_WAIT_SECONDS unless told.
+    """
+    seconds = LOCK_WAIT_SECONDS if seconds is None else seconds
     quote = connection.dialect.identifier_preparer.quote_identifier
     # InnoDB has a lock of its own, and a time to wait for it.
     for variable in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
-        connection.exec_driver_sql(f"SET SESSION {variable} = {LOCK_WAIT_SECONDS}")
+        connection.exec_driver_sql(f"SET SESSION {variable} = {seconds}")
     try:
         connection.exec_driver_sql(
             f"LOCK TABLES {quote(shard.database)}.{quote(shard.shard_table)} READ"
@@ -47,10 +51,10 @@ def lock_for_reading(connection: Connection, shard: Shard) -> Lock:
 
 def may_lock(connection: Connection, shard: Shard) -> bool:
     """Whether the account may lock a shard table; it is locked for a moment to find out."""
-    found = lock_for_reading(connection, shard)
+    # A privilege that is missing is told before anything is waited for.
+    found = lock_for_reading(connection, shard, seconds=1)
     if found is Lock.HELD:
         release(connection)
-    # A privilege that is missing is told before anything is waited for.
     return found is not Lock.REFUSED
 
 

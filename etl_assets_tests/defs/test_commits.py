@@ -1,9 +1,12 @@
 """Charter: whoever commits beside whom, each file fits the manifest that is there."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +87,23 @@ def test_two_commits_of_one_shard_end_with_a_file_and_its_own_manifest(
             at_once([partial(csv.commit_shard, shard) for shard in shards])
             folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
             assert list(verify_window(folder, KEY, SHARDS)) == []
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(1, True), (-1, False), (24 * 365 * 50, False)])
+def test_an_older_export_that_comes_late_does_not_replace_a_newer_one(
+    csv: CsvIOManager, folder: LocalFolder, hours: int, kept: bool
+) -> None:
+    one, other = staged(folder, 0, 1), staged(folder, 0, 2)
+    began = one.manifest.started_at + timedelta(hours=hours)
+    other = replace(other, manifest=other.manifest.model_copy(update={"started_at": began}))
+    csv.commit_shard(other)
+    with one:
+        done = csv.commit_shard(one)
+    assert done.manifest.sha256 == (other if kept else one).manifest.sha256
+    (record,) = done.manifest.files
+    stored = Path(folder.location(record.file)).read_bytes()
+    assert hashlib.sha256(stored).hexdigest() == record.sha256
+    assert folder.names() == [record.file, manifest_name(SHARDS[0])]
 
 
 @pytest.mark.parametrize("other", ["commits", "begins"])

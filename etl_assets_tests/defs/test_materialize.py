@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from etl_assets.shard_export import StagedShard, stage_shard
 from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, small_shop
 from etl_assets_tests.defs.running import Location, checked, failures, location, shard, written
 
@@ -224,6 +226,20 @@ def test_a_lane_exports_only_what_was_selected(lane: Location) -> None:
     assert result.success
     assert set(written(result)) == {shard(*SHARDS[2])}
     assert lane.shop.names() == [f"{STEMS[2]}.csv", f"{STEMS[2]}.json"]
+
+
+def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
+    lane: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(engines: Any, folder: Any, task: Any, **rest: Any) -> StagedShard:
+        if task.shard.shard_table == "orders_00" and task.shard.database == "shop_00":
+            raise ZeroDivisionError("by accident")
+        return stage_shard(engines, folder, task, **rest)
+
+    monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", failing)
+    (message,) = failures(lane.export()).values()
+    assert message == "demo.shop_00.orders_00: ZeroDivisionError: by accident"
+    assert lane.shop.names() == sorted(f"{s}.{e}" for s in STEMS[1:] for e in ("csv", "json"))
 
 
 def test_a_lane_names_every_shard_that_failed(lane: Location) -> None:
