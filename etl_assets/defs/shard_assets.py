@@ -23,6 +23,7 @@ from etl_assets.defs.partitions import (
     refuse_old_snapshot,
     window_of,
 )
+from etl_assets.defs.reachable import HostWatch
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.slots import Slots, connection_slots
 from etl_assets.drift import read_united_columns
@@ -113,13 +114,18 @@ def _export(
 ) -> Iterator[Any]:
     """Export shard after shard; a failed one does not stop the others, but fails the step."""
     failures: list[str] = []
+    host = HostWatch()
     for name, shard in _largest_first(context, table, shards).items():
+        began = time.monotonic()
         try:
+            host.refuse(shard)
             done = _proven_before(context, task_of(shard)) or _committed(context, task_of(shard))
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
             failures.append(str(error))
+            if error.__cause__ is not None:
+                host.note(began, error)
             yield from _checked(context, shard, passed=False, metadata={CAUSE: str(error)})
             continue
         except Exception as error:
@@ -131,6 +137,7 @@ def _export(
             failures.append(cause)
             yield from _checked(context, shard, passed=False, metadata={CAUSE: cause})
             continue
+        host.note(began, None)
         if done.manifest.sample is not None:
             yield _sample(done)
             continue

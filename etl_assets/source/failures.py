@@ -32,6 +32,9 @@ TRANSIENT: Mapping[int, str] = {
 }
 """Errors worth another attempt, by the server's and the client's numbers and names for them."""
 
+UNREACHABLE = frozenset({2002, 2003})
+"""The transient ones that say nothing of a shard: there was no server to ask."""
+
 _NEXT_STEPS: Mapping[int, str] = {
     1044: "grant SELECT on the database to the account",
     1045: "check the account and the password variable of the host",

@@ -8,8 +8,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from etl_assets.defs import reachable
+from etl_assets.defs.reachable import HostWatch
+from etl_assets.errors import EtlAssetsError, ShardError
 from etl_assets.shard_export import StagedShard, stage_shard
+from etl_assets.topology import Shard
 from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, small_shop
 from etl_assets_tests.defs.running import Location, checked, failures, location, shard, written
 
@@ -240,6 +245,41 @@ def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
     (message,) = failures(lane.export()).values()
     assert message == "demo.shop_00.orders_00: ZeroDivisionError: by accident"
     assert lane.shop.names() == sorted(f"{s}.{e}" for s in STEMS[1:] for e in ("csv", "json"))
+
+
+@pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (60.0, 4)])
+def test_a_host_that_is_away_is_not_waited_for_shard_by_shard(
+    lane: Location, monkeypatch: pytest.MonkeyPatch, seconds: float, tried: int
+) -> None:
+    calls: list[Shard] = []
+
+    def away(engines: Any, folder: Any, task: Any, **rest: Any) -> StagedShard:
+        calls.append(task.shard)
+        nobody = DBAPIError("", {}, OSError(2003, "Can't connect to MySQL server"))
+        raise ShardError(f"{task.shard}: error 2003") from nobody
+
+    monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", away)
+    monkeypatch.setattr(reachable, "AWAY_SECONDS", seconds)
+    (message,) = failures(lane.export()).values()
+    assert len(calls) == tried
+    assert all(f"{stem}: " in message for stem in STEMS)
+    assert message.count("not tried: demo could not be reached") == 4 - tried
+
+
+def test_a_host_that_answers_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachable, "AWAY_SECONDS", 0.0)
+    one = Shard("orders", "demo", *SHARDS[0])
+    errors: dict[int, EtlAssetsError] = {}
+    for number in (2003, 1146):
+        errors[number] = ShardError("failed")
+        errors[number].__cause__ = DBAPIError("", {}, OSError(number, "as the server says"))
+    for answer in (None, errors[1146]):
+        host = HostWatch()
+        host.note(0, errors[2003])
+        with pytest.raises(ShardError, match=r"^demo\.shop_00\.orders_00: not tried: demo could"):
+            host.refuse(one)
+        host.note(1, answer)
+        host.refuse(one)
 
 
 def test_a_lane_names_every_shard_that_failed(lane: Location) -> None:
