@@ -150,8 +150,10 @@ class ShardManifest(_Record):
     parts: tuple[FileRecord, ...] | None = None
 
     @model_validator(mode="after")
-    def _refuse_other_sums(self) -> Self:
+    def _refuse_other_files(self) -> Self:
         files = self.files
+        if not files:
+            raise ValueError("wanted a file and its SHA-256, or parts, found neither")
         if (sum(f.rows for f in files), sum(f.bytes for f in files)) != (self.rows, self.bytes):
             raise ValueError("wanted the rows and bytes of its parts, found other sums")
         return self

@@ -184,11 +184,21 @@ def test_a_count_that_the_server_did_not_give_is_found(folder: LocalFolder) -> N
 def test_sums_that_are_not_those_of_the_parts_are_no_manifest(folder: LocalFolder) -> None:
     name = manifest_name(SHARDS[1])
     facts = folder.read_json(name)
-    for changes in ({"rows": 4}, {"bytes": 1}, {"parts": facts["parts"][:2]}, {"parts": None}):
+    for changes in ({"rows": 4}, {"bytes": 1}, {"parts": facts["parts"][:2]}):
         with pytest.raises(ValidationError, match="wanted the rows and bytes of its parts"):
             ShardManifest.model_validate(facts | changes)
     folder.write_json(name, facts | {"rows": 4})
     assert any(f"{name}: is not a shard's manifest" in finding for finding in findings(folder))
+
+
+@pytest.mark.parametrize("parts", [None, []])
+def test_a_manifest_without_files_proves_nothing(folder: LocalFolder, parts: object) -> None:
+    name = manifest_name(SHARDS[1])
+    facts = {"rows": 0, "bytes": 0, "source_rows": 0, "parts": parts}
+    folder.write_json(name, folder.read_json(name) | facts)
+    assert any(f"{name}: is not a shard's manifest" in finding for finding in findings(folder))
+    with pytest.raises(IncompleteError, match="orders_01"):
+        complete_window(folder, KEY, SHARDS)
 
 
 def test_files_of_other_names_prove_nothing(folder: LocalFolder) -> None:
