@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import parent_process, reduction
 from multiprocessing.connection import Connection, wait
@@ -108,7 +109,7 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
     _end_with_the_step()
     os.environ.update(order.environment)
     try:
-        with Scratch.of(target.number) as scratch:
+        with closing(Scratch.of(target.number)) as scratch:
             done = _export(order, step, scratch, interrupts)
         # From here on an interrupt would only disturb the end of the process.
         interrupts.ignore()

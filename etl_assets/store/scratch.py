@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from etl_assets.errors import StoreError
 
@@ -24,17 +23,6 @@ class Scratch:
     def of(cls, descriptor: int) -> "Scratch":
         """The file behind a descriptor of this process, which is closed with it."""
         return cls(open(descriptor, "r+b", buffering=0), "a part of a shard's file")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def fileno(self) -> int:
         """Its descriptor."""
