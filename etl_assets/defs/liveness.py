@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -177,9 +177,9 @@ def _start_time(pid: int) -> str:
 
 def _alive_without_proc(pid: int) -> str:
     try:
-        os.kill(pid, 0)
+        # Somebody else's may not be signalled, and is alive.
+        with suppress(PermissionError):
+            os.kill(pid, 0)
     except ProcessLookupError:
         return "gone"
-    except PermissionError:
-        pass
     return "alive"
