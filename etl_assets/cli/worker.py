@@ -21,6 +21,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._utils.interrupts import capture_interrupts
 
 from etl_assets.cli.fork_server import start_fork_server
+from etl_assets.processes import wait_for_group
 
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""
@@ -28,6 +29,8 @@ ORPHAN_SECONDS = 4.5
 """The same for a run whose command line is gone: nothing else takes any of its 5 seconds."""
 
 _REPEAT_SECONDS = 0.5
+_KILLED_SECONDS = 2.0
+"""How long the kernel may take to clear away what was killed."""
 
 
 def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Path) -> "Worker":
@@ -95,11 +98,15 @@ class Worker:
             os.kill(self.pid, signal.SIGINT)
 
     def end_session(self) -> None:
-        """End every process that the run has left, and let go of the worker."""
+        """End every process that the run has left, and let go of the worker.
+
+        Afterwards nothing of them holds a file any more: what they have left can be swept.
+        """
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         while not self.poll():
             time.sleep(0.01)
+        wait_for_group(self.pid, _KILLED_SECONDS)
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
 

@@ -7,7 +7,8 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClassData
 
-from etl_assets.defs.liveness import OWNER_TAG, is_gone
+from etl_assets.defs.liveness import OWNER_TAG
+from etl_assets.processes import is_gone
 
 
 class ExportRunLauncher(DefaultRunLauncher):

@@ -9,16 +9,17 @@ line, and a sensor. The steps of such a run notice at once and stop.
 import multiprocessing
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
+
+from etl_assets.processes import is_gone, process_identity
 
 OWNER_TAG = "etl_assets/process"
 """The process that ends with the run: a command line, or the run's own where there is none."""
@@ -141,45 +142,3 @@ def _dagster_dev(pid: int) -> str | None:
             return process_identity(pid)
         pid = parent
     return None
-
-
-def process_identity(pid: int) -> str:
-    """A process of this machine's present boot, beyond the reuse of its number."""
-    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_time(pid)}"
-
-
-def is_gone(identity: str) -> bool:
-    """Whether a process of this machine has ended; of another machine nothing is known."""
-    host, boot, pid, started = identity.rsplit("/", 3)
-    if host != socket.gethostname():
-        return False
-    return boot != _boot_id() or _start_time(int(pid)) != started
-
-
-def _boot_id() -> str:
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else "unknown"
-
-
-def _start_time(pid: int) -> str:
-    """Field 22 of proc(5)'s stat, in clock ticks since boot; where there is no /proc, a guess."""
-    path = Path(f"/proc/{pid}/stat")
-    try:
-        # The command's name, in parentheses, may hold spaces.
-        state, *facts = path.read_text().rpartition(")")[2].split()
-        # One that has ended may wait for a parent that never asks.
-        return "gone" if state == "Z" else facts[18]
-    except OSError:
-        if path.parent.parent.joinpath("self").exists():
-            return "gone"
-        return _alive_without_proc(pid)
-
-
-def _alive_without_proc(pid: int) -> str:
-    try:
-        # Somebody else's may not be signalled, and is alive.
-        with suppress(PermissionError):
-            os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    return "alive"

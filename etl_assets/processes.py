@@ -1,0 +1,95 @@
+"""Which process is meant, beyond the reuse of process numbers, and whether it is still there."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PROC = Path("/proc")
+_POLL_SECONDS = 0.01
+
+
+def process_identity(pid: int) -> str:
+    """A process of this machine's present boot, beyond the reuse of its number."""
+    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_time(pid)}"
+
+
+def is_gone(identity: str) -> bool:
+    """Whether a process of this machine has ended; of another machine nothing is known."""
+    host, boot, pid, started = identity.rsplit("/", 3)
+    if host != socket.gethostname():
+        return False
+    return boot != _boot_id() or _start_time(int(pid)) != started
+
+
+def _boot_id() -> str:
+    path = _PROC / "sys/kernel/random/boot_id"
+    return path.read_text().strip() if path.exists() else "unknown"
+
+
+def _start_time(pid: int) -> str:
+    """Field 22 of proc(5)'s stat, in clock ticks since boot; where there is no /proc, a guess."""
+    if not (_PROC / "self").exists():
+        return _alive_without_proc(pid)
+    state, *facts = _stat(_PROC / str(pid)) or ["Z"]
+    # One that has ended may wait for a parent that never asks.
+    return "gone" if state == "Z" else facts[18]
+
+
+def _alive_without_proc(pid: int) -> str:
+    try:
+        # Somebody else's may not be signalled, and is alive.
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+    except ProcessLookupError:
+        return "gone"
+    return "alive"
+
+
+def wait_for_group(group: int, seconds: float) -> None:
+    """Wait until no process of a group is there, for so long at most.
+
+    A process that was killed is there until the kernel has closed its files, and its locks on them
+    hold as long: on a busy machine that takes a moment, with much memory a longer one.
+    """
+    until = time.monotonic() + seconds
+    while _group_lives(group) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    # Of those that are left, some may only wait for a parent that never asks.
+    return not (_PROC / "self").exists() or any(
+        _is_member(folder, group) and _runs(folder)
+        for folder in _PROC.iterdir()
+        if folder.name.isdigit()
+    )
+
+
+def _is_member(folder: Path, group: int) -> bool:
+    return _stat(folder)[2:3] == [str(group)]
+
+
+def _runs(folder: Path) -> bool:
+    """Whether a thread of a process has not ended: the first may have, and others be at work."""
+    try:
+        threads = list((folder / "task").iterdir())
+    except OSError:
+        return False
+    return any(_stat(thread)[:1] not in (["Z"], ["X"], []) for thread in threads)
+
+
+def _stat(folder: Path) -> list[str]:
+    """Fields 3 and following of proc(5)'s stat; none where the process is gone."""
+    try:
+        # The command's name, in parentheses, may hold spaces.
+        return (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,104 @@
+"""Processes that are meant, and those that are gone."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from etl_assets.processes import is_gone, process_identity, wait_for_group
+
+SLOW_TO_DIE = """
+import fcntl, mmap, os, sys
+for name in sys.argv[1:]:
+    if not os.fork():
+        # The kernel takes the memory back before it closes the files.
+        memory = mmap.mmap(-1, 400 << 20)
+        memory.write(bytes(400 << 20))
+        file = open(name, "xb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        print("locked", flush=True)
+        os.read(0, 1)
+print("all", flush=True)
+os.read(0, 1)
+"""
+
+FIRST_THREAD_ENDS = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(0.6,)).start()
+print("first", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@contextmanager
+def session(program: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of Python's as the leader of a session, once it has printed a line for each."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for _ in range(len(arguments) + 1):
+                process.stdout.readline()
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_the_locks_of_a_killed_group_are_gone_with_it(tmp_path: Path) -> None:
+    names = [tmp_path / "first", tmp_path / "second"]
+    with session(SLOW_TO_DIE, *names) as leader:
+        os.killpg(leader.pid, signal.SIGKILL)
+        leader.wait()
+        wait_for_group(leader.pid, 10)
+        for name in names:
+            with name.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_process_whose_parent_never_asks_is_not_waited_for() -> None:
+    with session("print(flush=True)") as leader:
+        # It has ended, and is not asked how.
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+        began = time.monotonic()
+        wait_for_group(leader.pid, 10)
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the end of a first thread alone is Linux's")
+def test_a_process_is_there_until_its_last_thread_has_ended() -> None:
+    with session(FIRST_THREAD_ENDS) as leader:
+        time.sleep(0.2)
+        wait_for_group(leader.pid, 10)
+        assert leader.poll() is not None
+
+
+def test_nobody_is_waited_for_longer_than_asked() -> None:
+    with session("import sys; print(flush=True); sys.stdin.read()") as leader:
+        wait_for_group(leader.pid, 0.1)
+        assert leader.poll() is None
+
+
+def test_a_process_is_known_beyond_its_number() -> None:
+    with session("import sys; print(flush=True); sys.stdin.read()") as leader:
+        identity = process_identity(leader.pid)
+        assert not is_gone(identity)
+        host, boot, pid, started = identity.rsplit("/", 3)
+        assert is_gone(f"{host}/{boot}/{pid}/{int(started) - 1}")
+        assert is_gone(f"{host}/another boot/{pid}/{started}")
+        # Of another machine nothing is known.
+        assert not is_gone(f"another/{boot}/{pid}/{int(started) - 1}")
+        leader.kill()
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(identity)
