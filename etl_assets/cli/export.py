@@ -128,11 +128,11 @@ def _export(
 def _unproven(folder: Folder, export: Export) -> list[Shard]:
     table = export.table.settings
     settings = (table.csv, query_record(table), window_record(table, export.window))
-    return [
-        shard
-        for shard in export.table.shards
-        if proven_manifest(folder, export.window.key, shard, settings) is None
-    ]
+    shards = export.table.shards
+    found = folder.each(
+        lambda shard: proven_manifest(folder, export.window.key, shard, settings), shards
+    )
+    return [shard for shard, proof in zip(shards, found, strict=True) if proof is None]
 
 
 def _report(

@@ -34,12 +34,13 @@ def complete_window(
     Raises:
         IncompleteError: names what is missing or different.
     """
-    manifests = [ShardManifest.read(folder, manifest_name(shard)) for shard in shards]
-    proven = [
-        manifest
-        for shard, manifest in zip(shards, manifests, strict=True)
-        if manifest is not None and _proves(folder, manifest, shard, partition)
-    ]
+
+    def proven_one(shard: Shard) -> ShardManifest | None:
+        manifest = ShardManifest.read(folder, manifest_name(shard))
+        fits = manifest is not None and _proves(folder, manifest, shard, partition)
+        return manifest if fits else None
+
+    proven = [manifest for manifest in folder.each(proven_one, shards) if manifest is not None]
     if len(proven) < len(shards):
         there = {manifest.shard for manifest in proven}
         raise IncompleteError(
@@ -121,8 +122,7 @@ def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
     """Take back the proof of shards that are about to be exported; their CSVs stay."""
     with folder.exclusively():
         folder.remove(TABLE_MANIFEST)
-        for shard in shards:
-            folder.remove(manifest_name(shard))
+        folder.each(folder.remove, map(manifest_name, shards))
 
 
 def proven_manifest(

@@ -12,17 +12,20 @@ import json
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 from uuid import uuid4
 
 from etl_assets.store.scratch import Scratch, store_error, write_all
 
 READ_BYTES = 1 << 20
 TEMPORARY_MARK = ".part"
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class StagedFile(ABC):
@@ -136,11 +139,22 @@ class Folder(ABC):
             while block := file.read(READ_BYTES):
                 yield block
 
+    def each(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        """The results of asking this folder about each item, in their order.
+
+        On an object store many are asked at the same time: each waits for an answer from afar.
+        """
+        return [ask(item) for item in items]
+
+    def read(self, name: str) -> bytes:
+        """All of a file's stored bytes. Raises FileNotFoundError."""
+        with self.open(name) as file:
+            return file.read()
+
     def read_json(self, name: str) -> Any:
         """A JSON file's value; None where it is missing or is not JSON."""
         try:
-            with self.open(name) as file:
-                return json.load(file)
+            return json.loads(self.read(name))
         except (FileNotFoundError, ValueError, RecursionError):
             # Brackets without end are no JSON of anybody's.
             return None

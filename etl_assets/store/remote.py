@@ -1,9 +1,10 @@
 """A window's folder on an object store, through fsspec: uploads that are completed or absent."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import fsspec
 from fsspec.config import conf
@@ -20,8 +21,19 @@ _PUT_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 PART_BYTES = 32 << 20
 """A larger file is uploaded in parts of this size while it is made; S3 takes 10,000 of them."""
 
-_S3_CLIENT = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}
+_AT_ONCE = 32
+"""Requests under way for the many files of one window."""
+
+_S3_CLIENT = {
+    "connect_timeout": 10,
+    "read_timeout": 60,
+    "retries": {"max_attempts": 3},
+    "max_pool_connections": _AT_ONCE,
+}
 """Seconds, and requests; whoever wants others says so in fsspec's own configuration."""
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def open_url(url: str | UPath, *parts: str) -> Folder:
@@ -57,6 +69,16 @@ class RemoteFolder(Folder):
         with _told(self.location(name)):
             opened: IO[bytes] = self._path.fs.open((self._path / name).path, "rb")
         return opened
+
+    def each(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        with ThreadPoolExecutor(_AT_ONCE, "store") as threads:
+            return list(threads.map(ask, items))
+
+    def read(self, name: str) -> bytes:
+        # One request, where opening asks for the size first.
+        with _told(self.location(name)):
+            stored: bytes = self._path.fs.cat_file((self._path / name).path)
+        return stored
 
     def blocks(self, name: str) -> Iterator[bytes]:
         with _told(self.location(name)):

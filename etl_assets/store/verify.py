@@ -5,6 +5,7 @@ of its manifest's size, so a damaged one of the right size is exported again onl
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -71,30 +72,29 @@ def verify_file(
 
 
 def _window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
-    names = folder.names()
-    manifests: list[ShardManifest] = []
-    for shard in shards:
-        try:
-            manifest = ShardManifest.read(folder, manifest_name(shard))
-        except OSError as error:
-            yield f"{folder.location(manifest_name(shard))}: {reason(error)}; {_SEE}"
-            continue
-        finding = (
-            _unproven(folder, shard, names)
-            if manifest is None
-            else _of_another(folder, manifest, shard, partition)
-        )
-        if finding:
-            yield finding
-        elif manifest is not None:
-            manifests.append(manifest)
+    found = folder.each(partial(_claimed, folder, partition, folder.names()), shards)
+    yield from (finding for finding in found if isinstance(finding, str))
+    manifests = [manifest for manifest in found if not isinstance(manifest, str)]
     claims = [claim for manifest in manifests for claim in Claim.of_shard(manifest)]
     files = {claim.sha256: claim.file for claim in claims}
-    for claim in claims:
-        yield from verify_file(folder, claim, files)
+    for findings in folder.each(lambda claim: list(verify_file(folder, claim, files)), claims):
+        yield from findings
     yield from _extra(folder, partition, shards, manifests)
     yield from _table(folder, manifests, shards)
     yield from _merged(folder, shards[0].table)
+
+
+def _claimed(
+    folder: Folder, partition: str, names: Sequence[str], shard: Shard
+) -> ShardManifest | str:
+    """A shard's manifest, or the finding that it has none of its own."""
+    try:
+        manifest = ShardManifest.read(folder, manifest_name(shard))
+    except OSError as error:
+        return f"{folder.location(manifest_name(shard))}: {reason(error)}; {_SEE}"
+    if manifest is None:
+        return _unproven(folder, shard, names)
+    return _of_another(folder, manifest, shard, partition) or manifest
 
 
 def _unproven(folder: Folder, shard: Shard, names: Sequence[str]) -> str:

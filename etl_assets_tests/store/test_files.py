@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from upath import UPath
 
@@ -339,6 +340,38 @@ def bucket_folder(bucket: Bucket) -> RemoteFolder:
     path = UPath("memory://bucket/orders")
     path._fs_cached = bucket
     return RemoteFolder(path)
+
+
+class FarAway(MemoryFileSystem):  # type: ignore[misc]
+    """An object store that answers only when three have asked."""
+
+    cachable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Barrier(3)
+
+    def cat_file(self, path: str, *range_: object, **options: object) -> bytes:
+        self.asked.wait(10)
+        stored: bytes = super().cat_file(path, *range_, **options)
+        return stored
+
+
+def test_an_object_store_is_asked_about_many_files_at_once() -> None:
+    path = UPath(f"memory://{uuid4().hex}/orders")
+    path._fs_cached = FarAway()
+    folder = RemoteFolder(path)
+    names = ["a", "b", "c"]
+    for name in names:
+        put(folder, name, name.encode())
+    assert folder.each(folder.read, names) == [b"a", b"b", b"c"]
+
+
+def test_what_is_wrong_with_one_of_many_files_is_raised(folder: Folder) -> None:
+    put(folder, "a", b"a")
+    assert folder.each(folder.size, ["a", "missing"]) == [1, None]
+    with pytest.raises(FileNotFoundError):
+        folder.each(folder.read, ["a", "missing"])
 
 
 def test_an_upload_is_completed_by_the_commit_alone() -> None:
