@@ -94,6 +94,27 @@ def drift_check(tables: Sequence[LogicalTable], table: LogicalTable) -> dg.Asset
     return matches_servers
 
 
+def checked_partition(context: dg.OpExecutionContext, key: dg.AssetKey) -> str:
+    """The window that a check is about: the run's, else the one that was exported last.
+
+    Dagster asks for no partition when a check is executed alone.
+
+    Raises:
+        Failure: nothing was exported yet.
+    """
+    if context.has_partition_key:
+        return context.partition_key
+    event = context.instance.get_latest_materialization_event(key)
+    materialization = event.asset_materialization if event is not None else None
+    if materialization is None or materialization.partition is None:
+        raise dg.Failure(
+            f"{key.to_user_string()}: wanted a window that was exported, found none; "
+            "materialize the asset first",
+            allow_retries=False,
+        )
+    return materialization.partition
+
+
 def _shown(findings: Sequence[Finding], cause: str) -> dict[str, dg.MetadataValue]:
     """The findings as a table, and in one line."""
     if not findings:

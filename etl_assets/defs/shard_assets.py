@@ -11,7 +11,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.defs.io_managers import CommittedShard, CsvIOManager
 from etl_assets.defs.lanes import Lane
@@ -37,6 +37,7 @@ from etl_assets.shard_export import (
 )
 from etl_assets.sizes import last_sizes
 from etl_assets.store.complete import proven_manifest
+from etl_assets.store.verify import verify_shard
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
@@ -60,6 +61,8 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
             CHECK_NAME,
             asset=shard_key(shard),
             description="The file holds as many rows as the server counted in the same snapshot.",
+            # Then re-execution from asset failure repeats the check together with the export.
+            blocking=True,
         )
         for name, shard in outputs.items()
     }
@@ -84,14 +87,20 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         limit = config.hosts[lane.host].max_connections
         parts = table.settings.split
         # The pool counts steps, whatever they weigh; these slots count connections.
-        with ending_with_the_run(), connection_slots(context, lane.host, limit, parts) as slots:
-            yield from _export(context, _tasks(context, config, table, slots), table, shards)
+        with ending_with_the_run():
+            if shards:
+                with connection_slots(context, lane.host, limit, parts) as slots:
+                    tasks = _tasks(context, config, table, slots)
+                    yield from _export(context, tasks, table, shards)
+            for name, shard in outputs.items():
+                if name not in shards:
+                    yield from _verified(context, shard)
 
     return dg.AssetsDefinition(
         node_def=export_lane,
         keys_by_output_name={name: shard_key(shard) for name, shard in outputs.items()},
         check_specs_by_output_name=checks,
-        can_subset=len(outputs) > 1,
+        can_subset=True,
         specs=[
             dg.AssetSpec(
                 shard_key(shard),
@@ -255,6 +264,17 @@ def _committed(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShar
         except StoreError as error:
             # It names a file; which shard that is has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
+
+
+def _verified(context: dg.OpExecutionContext, shard: Shard) -> Iterator[AssetCheckResult]:
+    """A check that is executed alone, without an export: the files are read against their proof."""
+    if dg.AssetCheckKey(shard_key(shard), CHECK_NAME) not in context.selected_asset_check_keys:
+        return
+    csv: CsvIOManager = context.resources.csv
+    partition = checked_partition(context, shard_key(shard))
+    causes = list(verify_shard(csv.folder(shard.table, partition), partition, shard))
+    metadata = {"partition": partition, **({CAUSE: "; ".join(causes)} if causes else {})}
+    yield from _checked(context, shard, passed=not causes, metadata=metadata)
 
 
 def _checked(

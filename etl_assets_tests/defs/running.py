@@ -36,6 +36,18 @@ class Location:
             raise_on_error=False,
         )
 
+    def check(
+        self, key: dg.AssetCheckKey, partition: str | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Execute a check alone, as the UI's button does; it names no partition."""
+        repository = self.definitions.get_repository_def()
+        job: dg.JobDefinition = repository.get_maybe_subset_job_def(
+            "__ASSET_JOB", asset_selection=frozenset(), asset_check_selection={key}
+        )
+        return job.execute_in_process(
+            partition_key=partition, instance=self.instance, raise_on_error=False
+        )
+
     def exported(self, key: dg.AssetKey) -> set[str]:
         """The windows that the instance calls materialized."""
         return self.instance.get_materialized_partitions(key)

@@ -35,8 +35,12 @@ class Ui:
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                answer = json.load(response)
+        except urllib.error.HTTPError as error:
+            error.add_note(error.read().decode(errors="replace")[:4000])
+            raise
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 

@@ -179,10 +179,12 @@ def test_a_job_exports_a_window_and_its_limit_makes_a_trial(ui: Ui, shop: Shop) 
     assert shop.manifest("demo.shop_00.orders_00.json", f"{DAYS[2]}.sample")["rows"] == 1
 
 
+@pytest.mark.parametrize(
+    ("strategy", "day"), [("FROM_FAILURE", "2026-11-04"), ("FROM_ASSET_FAILURE", "2026-11-09")]
+)
 def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
-    ui: Ui, shop: Shop
+    ui: Ui, shop: Shop, strategy: str, day: str
 ) -> None:
-    day = "2026-11-04"
     shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO away")
     try:
         assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 1
@@ -198,7 +200,7 @@ def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
     assert (shown["status"], shown["jobName"]) == ("FAILURE", "export_orders")
     assert shown["repositoryOrigin"] == {"repositoryLocationName": "etl_assets"}
     before = {path.name: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()}
-    again = {"parentRunId": run_id, "strategy": "FROM_FAILURE"}
+    again = {"parentRunId": run_id, "strategy": strategy}
     assert ui.end_of(ui.launch(AGAIN, params=again)) == "SUCCESS"
     after = {path.name: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()}
     assert sorted(after) == FILES

@@ -1,0 +1,50 @@
+"""Lanes in the UI: one step of many assets, of which a part may be executed again or checked."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.recorded import instance_of
+from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
+from etl_assets_tests.ui.server import Ui, running_ui
+from etl_assets_tests.ui.test_webserver import AGAIN, FILES
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A small shop, all in one lane."""
+    return small_shop(
+        tmp_path_factory.mktemp("shop"), CONFIG.replace("processes: 2", "processes: 2, lanes: 1")
+    )
+
+
+@pytest.fixture(scope="module")
+def ui(shop: Shop) -> Iterator[Ui]:
+    """Its UI."""
+    with running_ui(shop) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("strategy", "day"), [("FROM_FAILURE", "2026-11-04"), ("FROM_ASSET_FAILURE", "2026-11-05")]
+)
+def test_only_what_failed_of_a_lane_is_exported_again(
+    ui: Ui, shop: Shop, strategy: str, day: str
+) -> None:
+    shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO away")
+    try:
+        assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 1
+    finally:
+        shop.run("shop_01", "ALTER TABLE away RENAME TO orders_00")
+    with instance_of(shop.folder / ".dagster_home") as instance:
+        first = instance.get_runs(limit=1)[0].run_id
+    again = ui.launch(AGAIN, params={"parentRunId": first, "strategy": strategy})
+    assert ui.end_of(again) == "SUCCESS"
+    assert shop.names(day) == FILES
+    made_by = {
+        (m["database"], m["shard_table"]): m["run_id"] for m in shop.manifest(key=day)["shards"]
+    }
+    assert made_by == {
+        names: again if names == ("shop_01", "orders_00") else first for names in SHARDS
+    }
