@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 
 from etl_assets_tests.cli.command import etl_assets
 from etl_assets_tests.cli.recorded import instance_of
 from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
-from etl_assets_tests.ui.server import Ui, running_ui
-from etl_assets_tests.ui.test_webserver import AGAIN, FILES
+from etl_assets_tests.ui.server import LOCATION, Ui, running_ui
+from etl_assets_tests.ui.test_webserver import AGAIN, FILES, LAUNCH
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,37 @@ def test_only_what_failed_of_a_lane_is_exported_again(
     assert made_by == {
         names: again if names == ("shop_01", "orders_00") else first for names in SHARDS
     }
+
+
+def test_checks_are_executed_without_an_export(ui: Ui, shop: Shop) -> None:
+    day = "2026-11-06"
+    assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 0
+    before = {path: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()}
+    checks = {
+        ("orders", "demo", *SHARDS[0]): "rows_match_source",
+        ("orders",): "rows_in_windows",
+    }
+    # As the button sends it: without a partition.
+    launched = ui.launch(
+        LAUNCH,
+        params={
+            "selector": {
+                **LOCATION,
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [],
+                "assetCheckSelection": [
+                    {"assetKey": {"path": key}, "name": name} for key, name in checks.items()
+                ],
+            },
+            "mode": "default",
+            "runConfigData": {},
+        },
+    )
+    assert ui.end_of(launched) == "SUCCESS"
+    with instance_of(shop.folder / ".dagster_home") as instance:
+        entries = instance.all_logs(launched, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        found = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    assert {(tuple(e.asset_key.path), e.check_name, e.passed) for e in found} == {
+        (key, name, True) for key, name in checks.items()
+    }
+    assert {path: path.stat().st_mtime_ns for path in shop.window(key=day).iterdir()} == before
