@@ -65,6 +65,8 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
                     left.remove(export)
             # What comes from here on changes nothing in the outcome.
             interrupted = interrupts.received is not None
+            if len(exports) > 1 and not interrupted:
+                _say_what_was_done(console, exports, left)
         finally:
             # However the export ends: its runs are recorded there.
             if not home_was_set:
@@ -165,6 +167,11 @@ def _report_failure(
     # What is proven and yet refused would be refused again.
     resume = bool(progress.failed) or not progress.refusal
     print(f"again: {command([export], options, resume=resume)}", file=sys.stderr)
+
+
+def _say_what_was_done(console: Console, exports: Sequence[Export], left: Sequence[Export]) -> None:
+    rest = f"; not: {', '.join(export.title for export in left)}" if left else ""
+    _say(console, f"{len(exports) - len(left)} of {len(exports)} windows are done{rest}")
 
 
 def _say_how_to_go_on(left: Sequence[Export], options: ExportOptions, executor: str) -> None:

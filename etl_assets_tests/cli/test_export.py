@@ -306,6 +306,7 @@ def test_a_range_and_processes_from_another_folder_with_a_home_of_its_own(
     )
     assert (done.code, done.err) == (0, "")
     assert "DAGSTER_HOME" not in done.out
+    assert done.out.splitlines()[-1] == "2 of 2 windows are done"
     assert list(elsewhere.iterdir()) == []
     assert not (shop.folder / ".dagster_home").exists()
     assert (shop.names(DAYS[0]), shop.names(DAYS[1]), shop.names(DAYS[2])) == ([], FILES, FILES)

@@ -1,4 +1,4 @@
-"""A logical table that refuses, and the line that says how to go on, followed to the letter."""
+"""Windows that refuse or fail, and the line that says how to go on, followed to the letter."""
 
 import shlex
 from pathlib import Path
@@ -55,3 +55,18 @@ def test_where_its_runs_can_be_seen_is_printed_though_an_export_cannot_go_on(
     assert done.code == 1
     assert "Traceback" not in done.err
     assert done.out.splitlines()[-1].endswith(f"DAGSTER_HOME={tmp_path / '.dagster_home'}")
+
+
+def test_a_window_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    days = ["2026-11-01", MONDAY, "2026-11-03"]
+    name = "demo.shop_00.orders_00"
+    (shop.window(key=MONDAY) / f"{name}.csv" / "in the way").mkdir(parents=True)
+    done = etl_assets(tmp_path, "export", "orders", "--from", days[0], "--to", days[2])
+    assert done.code == 1
+    complete = [(shop.window(key=day) / "_manifest.json").exists() for day in days]
+    assert complete == [True, False, True]
+    failed, again = done.problems
+    assert failed.startswith(f"failed: {name}: ")
+    assert f"--partition {MONDAY} " in again
+    assert done.out.splitlines()[-2] == f"2 of 3 windows are done; not: orders {MONDAY}"
