@@ -85,7 +85,8 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         selected = context.selected_output_names
         shards = {name: shard for name, shard in outputs.items() if name in selected}
         limit = config.hosts[lane.host].max_connections
-        parts = table.settings.split
+        # A trial is not split.
+        parts = 1 if context.resources.csv.limit is not None else table.settings.split
         # The pool counts steps, whatever they weigh; these slots count connections.
         with ending_with_the_run():
             if shards:

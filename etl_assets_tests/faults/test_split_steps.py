@@ -10,8 +10,10 @@ from threading import Event, Thread
 
 import pytest
 
+from etl_assets.defs.slots import Slots
 from etl_assets_tests.cli.cluster import ROWS, Cluster, orders_on
 from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.recorded import instance_of
 from etl_assets_tests.cli.running import Running, parent_of, running
 from etl_assets_tests.cli.shop import DAY, Shop
 from etl_assets_tests.servers import Server
@@ -84,6 +86,23 @@ def test_several_split_shards_share_the_connections_of_their_host(
         assert len(records) - 1 == manifest["rows"] == manifest["source_rows"] == ROWS // 3
         ids = [int(record[0]) for record in records[1:]]
         assert ids == sorted(ids)
+
+
+def test_a_trial_is_not_split_and_needs_one_connection(cluster: Cluster, tmp_path: Path) -> None:
+    shop = split_shop(cluster, tmp_path)
+    # The first trial makes the home.
+    assert etl_assets(tmp_path, *EXPORT, "--limit", "2").code == 0
+    with instance_of(tmp_path / ".dagster_home") as instance:
+        others = Slots(instance, "db", limit=4)
+        try:
+            assert [others.take() for _ in range(3)] == [True] * 3
+            done = etl_assets(tmp_path, *EXPORT, "--limit", "1")
+        finally:
+            others.release()
+    assert (done.code, done.err) == (0, "")
+    manifest = shop.manifest(f"db.{cluster.prefix}_00.orders_00.json", f"{DAY}.sample")
+    assert manifest["rows"] == manifest["sample"] == 1
+    assert "parts" not in manifest["snapshot"]
 
 
 def test_kept_parts_are_proven_kept_and_left_behind_again(cluster: Cluster, tmp_path: Path) -> None:
