@@ -8,9 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from etl_assets.defs.lanes import CHEAP_STEPS
 from etl_assets_tests.cli.command import environment, etl_assets
 from etl_assets_tests.cli.recorded import instance_of, step_pids
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
+from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
 
 EXPORT = ("export", "orders", "--partition", DAY)
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
@@ -126,3 +127,23 @@ def test_a_lane_goes_on_after_a_file_that_cannot_get_its_name(tmp_path: Path) ->
     assert [name for name in shop.names() if name.endswith(".json")] == [
         f"{stem}.json" for stem in STEMS if stem != STEMS[1]
     ]
+
+
+def test_many_shards_are_exported_in_lanes_by_themselves(tmp_path: Path) -> None:
+    count = CHEAP_STEPS + 8
+    shop = Shop(tmp_path)
+    shop.configure(
+        CONFIG.replace("shop_{00..01}.orders_{00..01}", f"shop_00.orders_{{00..{count - 1}}}")
+    )
+    for number in range(count):
+        shop.fill("shop_00", f"orders_{number:02}", rows_of(number))
+    done = etl_assets(tmp_path, *EXPORT)
+    assert (done.code, done.err) == (0, "")
+    assert f"{count} of {count} shards, {2 * count} rows" in done.out
+    assert len(shop.manifest()["shards"]) == count
+    limit = shop.config.hosts["demo"].max_connections
+    with instance_of(tmp_path / ".dagster_home") as instance:
+        (run,) = instance.get_runs()
+        lanes = [name for name in step_pids(instance, run.run_id) if "lane" in name]
+    assert sorted(lanes) == [f"orders__demo__lane_{number}" for number in range(limit)]
+    assert etl_assets(tmp_path, "verify", "orders", "--partition", DAY).code == 0
