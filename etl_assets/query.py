@@ -89,7 +89,7 @@ class ShardQuery:
         missing: the keys of the columns that this shard table does not have: NULL in every row.
         outside: the rows that no window holds; None for a snapshot table.
         key_range: the part of the table that is asked for, in the order of its key; None for all
-            of it, in whatever order the server has it. `count_outside` is of the whole table.
+            of it, in whatever order the server has it. Not for the rows that no window holds.
     """
 
     shard: Shard
@@ -139,7 +139,7 @@ class ShardQuery:
             sa.func.count(sa.case((condition, sa.literal_column("1"))))
             for condition in (self.condition, self.outside)
         ]
-        return self._in_range(sa.select(*counts).select_from(self._source))
+        return sa.select(*counts).select_from(self._source)
 
     @property
     def dates(self) -> tuple[Column, ...]:
@@ -171,13 +171,11 @@ class ShardQuery:
         return clause if expression is None else expression(clause)
 
     def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        query = self._in_range(query)
+        if self.key_range is not None:
+            query = query.where(*self.key_range.conditions)
         if self.condition is not None:
             query = query.where(self.condition)
         return query if self.limit is None else query.limit(self.limit)
-
-    def _in_range(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        return query.where(*self.key_range.conditions) if self.key_range is not None else query
 
 
 def _clause(column: Column) -> sa.ColumnClause[Any]:

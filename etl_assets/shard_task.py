@@ -113,23 +113,24 @@ def query_of(
 
 
 def counted(snapshot: Snapshot, query: ShardQuery, task: ShardTask) -> Counts:
-    """The server's count of the query's rows, and of the rows that are in no window.
-
-    Where it is known by an index which these are, they are counted with the first part of the key.
-    """
+    """The server's count of a whole shard table's query, and of the rows that are in no window."""
     # Full counts only: a trial's rows prove nothing about the table.
     if not task.count or task.limit is not None:
         return Counts(None, None)
     execute = snapshot.connection.execute
     column = task.table.partition.column
     if query.outside is None or column is None:
-        return Counts(int(execute(query.count).scalar_one()), None)
+        return Counts(count_rows(snapshot, query), None)
     if query.is_mysql and has_index(snapshot.connection, task.shard, column):
-        inside = int(execute(query.count).scalar_one())
-        is_first = query.key_range is None or query.key_range.low is None
-        return Counts(inside, int(execute(query.count_outside).scalar_one()) if is_first else 0)
+        inside = count_rows(snapshot, query)
+        return Counts(inside, int(execute(query.count_outside).scalar_one()))
     inside, outside = map(int, execute(query.both_counts).one())
     return Counts(inside, min(outside, MOST_OUTSIDE))
+
+
+def count_rows(snapshot: Snapshot, query: ShardQuery) -> int:
+    """The server's count of a query's rows, be it for the whole table or a part of its key."""
+    return int(snapshot.connection.execute(query.count).scalar_one())
 
 
 def refuse_other_count(task: ShardTask, expected: int | None, found: int) -> None:

@@ -12,23 +12,15 @@ from dataclasses import replace
 from etl_assets.columns import Columns
 from etl_assets.errors import ShardError
 from etl_assets.extract import extract
-from etl_assets.query import MOST_OUTSIDE, ShardQuery
-from etl_assets.shard_task import (
-    Counts,
-    Exported,
-    Progress,
-    ShardTask,
-    counted,
-    query_of,
-    refuse_other_count,
-    refuse_zero_dates,
-)
+from etl_assets.query import ShardQuery
+from etl_assets.shard_task import Exported, Progress, ShardTask, query_of, refuse_zero_dates
 from etl_assets.source.engines import Engines
 from etl_assets.source.locking import Lock
 from etl_assets.source.snapshot import Snapshot, open_snapshot
 from etl_assets.split.part import Told
 from etl_assets.split.plan import SplitPlan
-from etl_assets.split.processes import PartProcesses
+from etl_assets.split.processes import Part, PartProcesses
+from etl_assets.split.proof import PartsProof
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.writer import Written, write_records
 
@@ -51,7 +43,8 @@ class SplitExport:
         self._task: ShardTask = plan.task
         self._on_progress = on_progress
         self._on_note = on_note
-        self._own = Told(0, 0, None)
+        self._own = Told(0, 0)
+        self._expected: int | None = None
         self._locked = False
 
     def into(
@@ -64,26 +57,28 @@ class SplitExport:
         Raises:
             sqlalchemy.exc.DBAPIError: as the server says it to any part.
             ShardError: a part has ended without its file, or the parts do not fit together.
+            CountMismatchError: they do not have each row.
         """
         task = self._task
-        first, *others = [part for part in self._plan.ranges if part is not None]
+        ranges = [part for part in self._plan.ranges if part is not None]
+        first, *others = ranges
         with PartProcesses(self._engines, task, united) as parts:
             parts.start(others, folder)
             with open_snapshot(self._engines, task.shard, self._turn(parts)) as snapshot:
                 query = query_of(task, snapshot, united, first)
-                counts = counted(snapshot, query, task)
-                self._own = Told(0, 0, counts.rows)
+                proof = PartsProof(task, snapshot, query, ranges, one_moment=self._locked)
+                if task.count:
+                    self._expected = proof.count()
                 refuse_zero_dates(snapshot, query)
                 write = self._write_parts if task.table.keep_parts else self._write_one
-                files = write(stage, snapshot, query, parts)
-                refuse_other_count(task, counts.rows, self._own.rows)
+                files = write(stage, snapshot, query, parts, proof)
                 self._refuse_other_columns(snapshot, parts)
-            every = [part.done for part in parts.parts if part.done is not None]
+            done = [part.done for part in parts.parts if part.done is not None]
         return Exported(
             files,
             query,
-            _sum([counts, *(done.counts for done in every)]),
-            snapshot.info.of_parts(len(every) + 1, locked=self._locked),
+            proof.conclude(self._own.rows, done),
+            snapshot.info.of_parts(len(ranges), locked=self._locked),
         )
 
     @contextmanager
@@ -102,6 +97,7 @@ class SplitExport:
         finally:
             self._plan.release()
         self._locked = lock is Lock.HELD and together
+        parts.go_on(counting=self._task.count and not self._locked)
         if not self._locked:
             why = "a part took too long to begin" if lock is Lock.HELD else lock.value
             self._on_note(
@@ -115,14 +111,11 @@ class SplitExport:
         snapshot: Snapshot,
         query: ShardQuery,
         parts: PartProcesses,
+        proof: PartsProof,
     ) -> tuple[tuple[StagedFile, Written], ...]:
         """The first part's records, and those of the others behind them."""
         file = stage(None)
-        behind = (
-            block
-            for part in parts.finished(lambda: self._tell(parts))
-            for block in part.scratch.blocks()
-        )
+        behind = (block for part in self._others(parts, proof) for block in part.scratch.blocks())
         written = self._write_own(file, snapshot, query, parts, behind)
         others = sum(part.done.rows for part in parts.parts if part.done is not None)
         return ((file, replace(written, rows=written.rows + others)),)
@@ -133,18 +126,25 @@ class SplitExport:
         snapshot: Snapshot,
         query: ShardQuery,
         parts: PartProcesses,
+        proof: PartsProof,
     ) -> tuple[tuple[StagedFile, Written], ...]:
         """Each part's records in a file of its own, with a header where there is to be one."""
         file = stage(1)
         files = [(file, self._write_own(file, snapshot, query, parts))]
         names = [column.name for column in query.columns]
-        for number, part in enumerate(parts.finished(lambda: self._tell(parts)), 2):
+        for number, part in enumerate(self._others(parts, proof), 2):
             file = stage(number)
             blocks = part.scratch.blocks()
             written = write_records(file, self._task.csv, names, (), _silent, behind=blocks)
             assert part.done is not None
             files.append((file, replace(written, rows=part.done.rows)))
         return tuple(files)
+
+    def _others(self, parts: PartProcesses, proof: PartsProof) -> Iterator[Part]:
+        """The other parts, each as soon as it is whole."""
+        # While they are still at work; a count that nobody has asked for holds up no row.
+        proof.count()
+        yield from parts.finished(lambda: self._tell(parts))
 
     def _write_own(
         self,
@@ -155,7 +155,7 @@ class SplitExport:
         behind: Iterable[bytes] = (),
     ) -> Written:
         def on_progress(rows: int, size: int) -> None:
-            self._own = Told(rows, size, self._own.expected)
+            self._own = Told(rows, size)
             parts.listen()
             self._tell(parts)
 
@@ -170,14 +170,8 @@ class SplitExport:
 
     def _tell(self, parts: PartProcesses) -> None:
         told = [self._own, *(part.told for part in parts.parts)]
-        expected = [one.expected for one in told if one.expected is not None]
-        self._on_progress(
-            Progress(
-                rows=sum(one.rows for one in told),
-                bytes=sum(one.bytes for one in told),
-                expected=sum(expected) if len(expected) == len(told) else None,
-            )
-        )
+        rows, size = (sum(numbers) for numbers in zip(*told, strict=True))
+        self._on_progress(Progress(rows, size, self._expected))
 
     def _refuse_other_columns(self, snapshot: Snapshot, parts: PartProcesses) -> None:
         for part in parts.parts:
@@ -192,9 +186,3 @@ class SplitExport:
 
 def _silent(rows: int, size: int) -> None:
     """A part whose records are all there is soon copied."""
-
-
-def _sum(counts: list[Counts]) -> Counts:
-    rows = [one.rows for one in counts if one.rows is not None]
-    outside = [one.outside for one in counts if one.outside is not None]
-    return Counts(sum(rows) if rows else None, min(sum(outside), MOST_OUTSIDE) if outside else None)

@@ -1,8 +1,9 @@
 """A part of a shard table, exported in a process of its own for the step that has started it.
 
 The two talk over a pipe. The part says when it has connected, waits to be told to begin its
-snapshot, says that it has begun, what the table looks like in it, how far it is, and what came of
-it: `Done`, or the error. What it writes goes into a file without a name that it was given.
+snapshot, says that it has begun, and waits to be told whether it has to count its rows. Then it
+says what the table looks like in it, how far it is, and what came of it: `Done`, or the error. What
+it writes goes into a file without a name that it was given.
 """
 
 import os
@@ -23,9 +24,8 @@ from etl_assets.errors import ShardError
 from etl_assets.extract import extract
 from etl_assets.key_range import KeyRange
 from etl_assets.shard_task import (
-    Counts,
     ShardTask,
-    counted,
+    count_rows,
     query_of,
     refuse_other_count,
     refuse_zero_dates,
@@ -37,6 +37,13 @@ from etl_assets.store.writer import write_part
 
 BEGIN = "begin"
 """What the step says to each part, once all have connected."""
+
+
+class GoOn(NamedTuple):
+    """What the step says to each part that has begun: whether it has to count its rows."""
+
+    counting: bool
+
 
 _TOLD_SECONDS = 2.0
 _ORPHAN_SECONDS = 3.0
@@ -75,18 +82,22 @@ class Seen(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How far a part is: rows and stored bytes, and the server's count where known."""
+    """How far a part is: rows and stored bytes."""
 
     rows: int
     bytes: int
-    expected: int | None
 
 
 class Done(NamedTuple):
-    """A part is whole in its file."""
+    """A part is whole in its file.
+
+    Attributes:
+        rows: in the file.
+        counted: what the server counted in the part's own snapshot; None where it was not asked.
+    """
 
     rows: int
-    counts: Counts
+    counted: int | None
 
 
 class Descriptor:
@@ -129,9 +140,10 @@ def _export(
     with open_snapshot(order.engines, task.shard, _Turn(step)) as snapshot:
         step.send(Seen(snapshot.columns, snapshot.info))
         query = query_of(task, snapshot, order.united, order.part)
-        counts = counted(snapshot, query, task)
+        told = _Teller(step)
+        told_to: GoOn = step.recv()
+        rows_counted = count_rows(snapshot, query) if told_to.counting else None
         refuse_zero_dates(snapshot, query)
-        told = _Teller(step, counts.rows)
 
         def on_progress(rows: int, size: int) -> None:
             interrupts.check()
@@ -139,8 +151,8 @@ def _export(
 
         blocks = extract(snapshot.connection, query, task.csv)
         rows = write_part(scratch, task.csv, blocks, on_progress)
-        refuse_other_count(task, counts.rows, rows)
-    return Done(rows, counts)
+        refuse_other_count(task, rows_counted, rows)
+    return Done(rows, rows_counted)
 
 
 def _tell(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
@@ -177,17 +189,15 @@ class _Turn:
 class _Teller:
     """Tells the step now and then how far the part is; a step that is busy does not hold it up."""
 
-    def __init__(self, step: "Connection[Any, Any]", expected: int | None) -> None:
+    def __init__(self, step: "Connection[Any, Any]") -> None:
         self._step = step
-        self._expected = expected
         self._told = time.monotonic()
-        step.send(Told(0, 0, expected))
 
     def __call__(self, rows: int, size: int) -> None:
         now = time.monotonic()
         if now - self._told > _TOLD_SECONDS and select.select([], [self._step], [], 0)[1]:
             self._told = now
-            self._step.send(Told(rows, size, self._expected))
+            self._step.send(Told(rows, size))
 
 
 class _Interrupts:

@@ -23,6 +23,7 @@ from etl_assets.split.part import (
     BEGIN,
     Descriptor,
     Done,
+    GoOn,
     PartOrder,
     Seen,
     Stage,
@@ -40,7 +41,7 @@ _PRELOAD = [
     "etl_assets.source.driver",
     "sqlalchemy.dialects.mysql.pymysql",
 ]
-_NOTHING = Told(0, 0, None)
+_NOTHING = Told(0, 0)
 
 
 @dataclass
@@ -133,7 +134,12 @@ class PartProcesses:
     def begin(self) -> None:
         """Let all of them open their snapshots."""
         for part in self.parts:
-            part.control.send(BEGIN)
+            _say(part, BEGIN)
+
+    def go_on(self, *, counting: bool) -> None:
+        """Let all of them read, and before that count what they read."""
+        for part in self.parts:
+            _say(part, GoOn(counting))
 
     def until(
         self,
@@ -206,6 +212,12 @@ class PartProcesses:
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def _say(part: Part, message: object) -> None:
+    # One that is gone has said why, or is found to have ended, when it is listened to.
+    with suppress(OSError):
+        part.control.send(message)
 
 
 def _warm_context() -> Any:
