@@ -67,7 +67,9 @@ def ranges_of(connection: Connection, cut: Cut, parts: int) -> tuple[KeyRange, .
     if parts < 2:
         return (cut.key.whole,)
     keys = _by_window(connection, cut, parts) if cut.window else _by_key(connection, cut, parts)
-    return cut.key.whole.cut(_in_order(connection, cut, keys))
+    keys = _in_order(connection, cut, keys)
+    ranges = cut.key.whole.cut(keys)
+    return ranges if _ascend(connection, cut, keys, ranges) else (cut.key.whole,)
 
 
 def _by_key(connection: Connection, cut: Cut, parts: int) -> list[Key]:
@@ -145,11 +147,11 @@ def _walked(connection: Connection, cut: Cut, parts: int) -> list[Key]:
     taken = 0
     for part in range(1, min(parts, rows)):
         offset = rows * part // parts - taken
-        taken += offset
         key = _next_key(connection, cut, keys[-1] if keys else (), offset)
-        if key is None:
-            break
-        keys.append(key)
+        # There may be no such row any more, or one that no range can be cut at.
+        if key is not None:
+            keys.append(key)
+            taken += offset
     return keys
 
 
@@ -166,3 +168,24 @@ def _in_order(connection: Connection, cut: Cut, keys: Sequence[Key]) -> list[Key
     # Grouped, as keys cut short may belong to many rows.
     query = cut.key.select().where(is_one).group_by(*columns).order_by(*columns)
     return cut.key.read(connection, query)
+
+
+def _ascend(
+    connection: Connection, cut: Cut, keys: Sequence[Key], ranges: Sequence[KeyRange]
+) -> bool:
+    """Whether keys in the server's order ascend by its comparisons, which ranges are made of.
+
+    Then the row of each is in one range. Of two in the other order, the row of the smaller one is
+    in two: beyond its own key, and before the other one.
+    """
+    if len(keys) < 2:
+        return True
+    one: sa.ColumnElement[int] = sa.literal_column("1")
+    zero: sa.ColumnElement[int] = sa.literal_column("0")
+    # As values: as conditions, an index might answer them by its own order.
+    times = [sa.case((sa.and_(*part.conditions), one), else_=zero) for part in ranges]
+    is_in_one = sa.case((sum(times[1:], times[0]) == 1, one))
+    is_cut = sa.or_(*(is_key(cut.key.names, key) for key in keys))
+    query = sa.select(sa.func.count(), sa.func.count(is_in_one)).select_from(cut.table)
+    rows, in_one = connection.execute(query.where(is_cut)).one()
+    return int(rows) == int(in_one)

@@ -7,7 +7,7 @@ proportions count.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -79,14 +79,15 @@ class Index:
 
     def bucket(self, before: Key, low: int, high: int) -> Bucket:
         """A range of values with the server's estimate."""
-        empty = Bucket(before, low, high, 0)
-        ends = replace(empty, low=high).key_at(self.columns)
-        depth = len(before)
-        column = self.columns[depth]
-        between = KeyRange((column.name,), empty.key_at(self.columns)[depth:], ends[depth:])
+        column = self.columns[len(before)]
+        first = (column.literal(column.raw_at(low)),)
+        # Nothing is beyond the last value that could be asked for.
+        has_end = column.last is None or high <= column.last
+        end = (column.literal(column.raw_at(high)),) if has_end else None
+        between = KeyRange((column.name,), first, end)
         names = [column.name for column in self.columns]
         conditions = [*between.conditions, *([is_key(names, before)] if before else [])]
-        return replace(empty, rows=self._estimate(sa.and_(*conditions)))
+        return Bucket(before, low, high, self._estimate(sa.and_(*conditions)))
 
     def _split(self, bucket: Bucket) -> list[Bucket]:
         middle = (bucket.low + bucket.high) // 2

@@ -24,7 +24,6 @@ _ALPHABET = "-" + digits + ascii_uppercase + "_" + ascii_lowercase
 _CASELESS = digits + ascii_lowercase
 _WIDE = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
 _FIRST_MOMENT = datetime(1000, 1, 1)  # noqa: DTZ001
-_LAST_MOMENT = datetime(9999, 12, 31)  # noqa: DTZ001
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
 
 
@@ -36,6 +35,11 @@ class KeyColumn(ABC):
     """
 
     name: str
+
+    @property
+    def last(self) -> int | None:
+        """The place of the last value of all; None where there always is another place."""
+        return None
 
     @property
     def clause(self) -> sa.ColumnClause[Any]:
@@ -51,13 +55,18 @@ class KeyColumn(ABC):
     def literal(self, raw: str) -> str:
         """A raw value as an SQL literal."""
 
+    def can_cut(self, raw: str) -> bool:
+        """Whether every server compares with the literal of a value as with the value itself."""
+        del raw
+        return True
+
     def place(self, raw: str) -> int | None:
         """About where a value stands among all others; None where nothing is known of that."""
         del raw
         return None
 
     def raw_at(self, place: int) -> str:
-        """A raw value for a place."""
+        """A raw value for a place that is not behind the last."""
         raise NotImplementedError
 
 
@@ -87,22 +96,38 @@ class PlainColumn(KeyColumn):
 class MomentColumn(PlainColumn):
     """DATE, DATETIME and TIMESTAMP; the session's time zone is UTC."""
 
+    @property
+    def last(self) -> int:
+        return (datetime.max - _FIRST_MOMENT) // timedelta(microseconds=1)  # noqa: DTZ901
+
+    def can_cut(self, raw: str) -> bool:
+        # MySQL refuses 2026-02-31 as a literal, and MariaDB finds nothing that is equal to it; a
+        # table may hold it where ALLOW_INVALID_DATES is set.
+        return _moment(raw) is not None
+
     def place(self, raw: str) -> int | None:
-        try:
-            moment = datetime.fromisoformat(raw)
-        except ValueError:
-            # 0000-00-00 and its like come before all that a calendar knows.
-            moment = _FIRST_MOMENT
-        return (moment - _FIRST_MOMENT) // timedelta(microseconds=1)
+        # 0000-00-00 and its like come before all that a calendar knows.
+        return ((_moment(raw) or _FIRST_MOMENT) - _FIRST_MOMENT) // timedelta(microseconds=1)
 
     def raw_at(self, place: int) -> str:
         moment = _FIRST_MOMENT + timedelta(microseconds=max(place, 0))
-        return min(moment, _LAST_MOMENT).isoformat(sep=" ", timespec="microseconds")
+        return moment.isoformat(sep=" ", timespec="microseconds")
+
+
+def _moment(raw: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(raw)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
 class BytesColumn(KeyColumn):
     """BINARY and VARBINARY, as hexadecimal digits."""
+
+    @property
+    def last(self) -> int:
+        return int(256**_WIDTH) - 1
 
     @property
     def raw(self) -> sa.ColumnElement[Any]:
@@ -134,6 +159,10 @@ class TextColumn(BytesColumn):
 
     def literal(self, raw: str) -> str:
         return f"_{self.charset} X'{raw}'"
+
+    @property
+    def last(self) -> int:
+        return int((len(self._alphabet) + 1) ** _WIDTH) - 1
 
     @property
     def _alphabet(self) -> str:
@@ -170,10 +199,14 @@ _KINDS: dict[str, Callable[[str], KeyColumn]] = {
 
 
 def key_column(column: Column, charset: str | None, collation: str | None) -> KeyColumn | None:
-    """A column as one of a key; None where its order is not that of its literals.
+    """A column as one of a key; None where an index does not have the order of comparisons.
 
     ENUM and SET are ordered by number and compared as text, a FLOAT is not what its text says.
+    MariaDB's CHAR in a collation without padding is ordered by the padded values and compared by
+    the stripped ones: 'a' comes behind 'a\\t' in an index, and before it by `<`.
     """
+    if column.kind == "char" and "_nopad_" in (collation or ""):
+        return None
     if column.kind in ("char", "varchar") and charset and collation:
         return TextColumn(column.name, charset, collation)
     make = _KINDS.get(column.kind)

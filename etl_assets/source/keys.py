@@ -48,13 +48,13 @@ class ShardKey:
         ).select_from(table)
 
     def read(self, connection: Connection, query: sa.Select[Any]) -> list[Key]:
-        """The keys that a query made of `select` gives."""
-        return [
-            tuple(
-                column.literal(text_of(raw)) for column, raw in zip(self.columns, row, strict=True)
-            )
-            for row in connection.execute(query)
-        ]
+        """The keys that a query made of `select` gives, as far as a range can be cut there."""
+        found = []
+        for row in connection.execute(query):
+            values = [(c, text_of(raw)) for c, raw in zip(self.columns, row, strict=True)]
+            if all(column.can_cut(raw) for column, raw in values):
+                found.append(tuple(column.literal(raw) for column, raw in values))
+        return found
 
 
 _CHARACTER_SETS = sa.text(

@@ -21,6 +21,35 @@ KEYS = {
     "date": ("k date, PRIMARY KEY (k)", "IF(i = 0, '0000-00-00', '2026-11-02' - INTERVAL i DAY)"),
     "datetime": ("k datetime(6), PRIMARY KEY (k)", "'1999-01-01' + INTERVAL i * 1001 MICROSECOND"),
     "timestamp": ("k timestamp(3), PRIMARY KEY (k)", "'2020-01-01' + INTERVAL i MINUTE"),
+    "top binary": (
+        "k binary(16), n int, PRIMARY KEY (k, n)",
+        "REPEAT(CHAR(IF(i % 3, 255, 0)), 16), i",
+    ),
+    "top varbinary": (
+        "k varbinary(20), PRIMARY KEY (k)",
+        "RIGHT(CONCAT(REPEAT(CHAR(255), 20), LPAD(i, 3, '0')), 20)",
+    ),
+    "top text": ("k char(20) CHARACTER SET ascii, PRIMARY KEY (k)", "CONCAT(REPEAT('z', 16), i)"),
+    "top decimal": (
+        "k decimal(65, 0), PRIMARY KEY (k)",
+        "CAST(CONCAT(IF(i % 2, '-', ''), REPEAT('9', 62), LPAD(i, 3, '0')) AS DECIMAL(65))",
+    ),
+    "top datetime": (
+        "k datetime(6), PRIMARY KEY (k)",
+        "'9999-12-31 23:59:59.999999' - INTERVAL i MICROSECOND",
+    ),
+    "valid to": (
+        "valid_to datetime(6), k int, PRIMARY KEY (valid_to, k)",
+        "IF(i % 9, '9999-12-31 23:59:59.999999', '2020-01-01' + INTERVAL i DAY), i",
+    ),
+    "valid to day": (
+        "valid_to date, k int, PRIMARY KEY (valid_to, k)",
+        "IF(i % 9, '9999-12-31', '2020-01-01' + INTERVAL i DAY), i",
+    ),
+    "invalid dates": (
+        "k datetime, n int, PRIMARY KEY (k, n)",
+        "IF(i % 3, '2026-02-01' + INTERVAL i HOUR, '2026-02-31 01:00:00'), i",
+    ),
     "time": ("k time(2), PRIMARY KEY (k)", "SEC_TO_TIME(i * 100.25 - 50000)"),
     "hex text": ("k char(32) CHARACTER SET ascii, PRIMARY KEY (k)", "LEFT(SHA2(i, 256), 32)"),
     "case-insensitive": (
@@ -65,7 +94,7 @@ KEYS = {
 def fill(server: Server, database: str, definition: str, values: str) -> None:
     """A table `t` of ROWS rows with NULLs and quotes behind its key."""
     server.execute(
-        "SET SESSION sql_mode = ''",
+        "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'",
         f"CREATE TABLE {database}.t ({definition}, x varchar(20)) ENGINE=InnoDB",
         f"INSERT INTO {database}.t SELECT {values}, IF(i % 3, CONCAT('\"', i), NULL) FROM {_N}",
         f"ANALYZE TABLE {database}.t",
