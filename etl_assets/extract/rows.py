@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
+from etl_assets.extract.lost_values import refuse_lost_values
 from etl_assets.query import ShardQuery
 
 BLOCK_ROWS = 2_000
@@ -24,6 +25,9 @@ def extract_rows(
 
     Closing the iterator early leaves the result unread; the connection must then be abandoned,
     not reused.
+
+    Raises:
+        ShardError: the server left a value out.
     """
     fields = [_field(column, csv_format) for column in query.columns]
     delimiter = csv_format.delimiter
@@ -36,6 +40,8 @@ def extract_rows(
             for row in rows
         ]
         yield Block(("\n".join(lines) + "\n").encode(), len(rows))
+    if query.is_mysql:
+        refuse_lost_values(connection, query)
 
 
 def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:

@@ -24,14 +24,13 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.extract.block import Block
 from etl_assets.extract.cells import NotUtf8Error, RowEncoder
+from etl_assets.extract.lost_values import refuse_lost_values
 from etl_assets.extract.packets import PacketReader
 from etl_assets.query import ShardQuery
 from etl_assets.source.abandon import hang_up
 
 BLOCK_BYTES = 1 << 19
 """Large enough that array operations pay, small enough to stay in a core's own cache."""
-
-_RESULT_TOO_LARGE = 1301  # ER_WARN_ALLOWED_PACKET_OVERFLOWED
 
 
 def extract_wire(
@@ -65,7 +64,9 @@ def extract_wire(
                 yield Block(encoder.encode(rows), len(rows.starts) - 1)
             except NotUtf8Error as error:
                 raise _not_utf8(query, error) from None
-        _end(driver, packets.last, query)
+        warned = _end(driver, packets.last)
+    if warned:
+        refuse_lost_values(connection, query)
 
 
 @contextmanager
@@ -110,22 +111,13 @@ def _keep_freed_memory() -> None:
     bytearray(8 * BLOCK_BYTES)
 
 
-def _end(driver: Any, payload: bytes, query: ShardQuery) -> None:
-    """Let the driver read the payload behind the rows: an error, or the number of warnings."""
+def _end(driver: Any, payload: bytes) -> bool:
+    """Let the driver read the payload behind the rows: an error, or whether there are warnings."""
     packet = MysqlPacket(payload, driver.encoding)
     packet.check_error()
     result = driver._result  # noqa: SLF001
     result._check_packet_is_eof(packet)  # noqa: SLF001
-    if not result.warning_count:
-        return
-    for _, number, text in driver.show_warnings():
-        if int(number) == _RESULT_TOO_LARGE:
-            raise ShardError(
-                f"{query.shard}: warning {number}: {text}",
-                wanted="every value whole",
-                found="the server gave NULL for at least one that was too large for it",
-                next_step="raise max_allowed_packet on the server",
-            )
+    return bool(result.warning_count)
 
 
 def _not_utf8(query: ShardQuery, error: NotUtf8Error) -> ShardError:

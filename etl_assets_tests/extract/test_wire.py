@@ -337,7 +337,13 @@ def test_text_that_is_not_utf8_fails_the_shard_and_names_the_column(
     assert r"b'a\xff'" in str(caught.value)
 
 
-def test_a_value_that_the_server_left_out_fails_the_shard(server: Server, database: str) -> None:
+EXTRACTS = pytest.mark.parametrize("extract", [extract_wire, extract_rows])
+
+
+@EXTRACTS
+def test_a_value_that_the_server_left_out_fails_the_shard(
+    server: Server, database: str, extract: Any
+) -> None:
     server.execute(
         f"CREATE TABLE {database}.t (v int)",
         f"INSERT INTO {database}.t VALUES (1)",
@@ -348,9 +354,30 @@ def test_a_value_that_the_server_left_out_fails_the_shard(server: Server, databa
         pytest.raises(ShardError, match="warning 1301") as caught,
         reading(server, f"{database}.t", condition=condition) as (connection, query),
     ):
-        list(extract_wire(connection, query, CsvFormat()))
+        list(extract(connection, query, CsvFormat()))
     assert caught.value.problem.startswith(str(query.shard))
     assert caught.value.next_step
+
+
+@EXTRACTS
+def test_warnings_that_cannot_all_be_read_fail_the_shard(
+    server: Server, database: str, extract: Any
+) -> None:
+    server.execute(
+        f"CREATE TABLE {database}.t (v varchar(5))",
+        f"INSERT INTO {database}.t VALUES ('1x'), ('2x'), ('3x')",
+    )
+
+    def read() -> None:
+        with reading(server, f"{database}.t", condition="v + 0 > 0") as (connection, query):
+            if server.is_mariadb:
+                # Each of the product's sessions keeps more; MySQL does not let it.
+                connection.exec_driver_sql("SET SESSION max_error_count = 2")
+            list(extract(connection, query, CsvFormat()))
+
+    told = r"t: 3 warnings, .* found 2, .*`where` of table orders"
+    with server.changed(max_error_count=2), pytest.raises(ShardError, match=told):
+        read()
 
 
 def test_other_warnings_leave_the_shard_alone(server: Server, database: str) -> None:
