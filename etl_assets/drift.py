@@ -12,6 +12,7 @@ from etl_assets.query import MOST_OUTSIDE, outside_condition
 from etl_assets.source.catalog import TableName, matching_tables, tables_of
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
+from etl_assets.source.grants import refuse_hidden_columns
 from etl_assets.source.snapshot import count_rows
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
@@ -74,6 +75,7 @@ def compare(
         findings += _missing(table, catalog)
         findings += _extra(engines, table, catalog, exported)
         findings += _differing(table, catalog)
+        findings += _hidden(engines, table, catalog)
     return findings, catalog
 
 
@@ -151,6 +153,21 @@ def _differing(table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
     for shard, columns in chosen.items():
         for difference in differences(usual, columns):
             yield Finding(table.name, str(shard), difference, is_problem=united is None)
+
+
+def _hidden(engines: Engines, table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
+    """Shard tables of which the account may not see all columns."""
+    for shard in table.shards:
+        columns = columns_of(shard, catalog)
+        if columns is None or engines.host(shard.host).backend == "sqlite":
+            continue
+        try:
+            with engines.get(shard.host, shard.database).connect() as connection:
+                refuse_hidden_columns(connection, shard, columns, table.settings.columns)
+        except DBAPIError as error:
+            yield Finding(table.name, str(shard), server_text(error))
+        except ShardError as error:
+            yield Finding(table.name, str(shard), str(error).removeprefix(f"{shard}: "))
 
 
 def rows_outside(

@@ -10,6 +10,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.key_range import KeyRange
 from etl_assets.query import MOST_OUTSIDE, ShardQuery, outside_condition, window_condition
+from etl_assets.source.grants import refuse_hidden_columns
 from etl_assets.source.snapshot import Snapshot, SnapshotInfo, has_index
 from etl_assets.store.files import StagedFile
 from etl_assets.store.writer import Written
@@ -96,8 +97,16 @@ class Exported:
 def query_of(
     task: ShardTask, snapshot: Snapshot, united: Columns | None, part: KeyRange | None = None
 ) -> ShardQuery:
-    """What a snapshot of the shard table is asked for."""
+    """What a snapshot of the shard table is asked for.
+
+    Raises:
+        ShardError: the columns or the window do not fit the table, or it has more columns to
+            export than the account may see.
+    """
     shard, table, own = task.shard, task.table, snapshot.columns
+    is_mysql = snapshot.info.server != "sqlite"
+    if is_mysql:
+        refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
     columns = selected_columns(shard, united or own, table.columns)
     return ShardQuery(
         shard=shard,
@@ -106,7 +115,7 @@ def query_of(
         condition=window_condition(shard, own, task.window, table),
         outside=outside_condition(shard, own, task.first, table) if task.first else None,
         limit=task.limit,
-        is_mysql=snapshot.info.server != "sqlite",
+        is_mysql=is_mysql,
         zero_dates=task.csv.zero_dates,
         key_range=part,
     )

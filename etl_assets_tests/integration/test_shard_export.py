@@ -1,13 +1,20 @@
 """One shard table to one file, on a real server: conditions, columns, names, values."""
 
+import os
+import secrets
 import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets_tests.integration.exporting import Exporter, table_config
-from etl_assets_tests.servers import Server
+from etl_assets.drift import compare
+from etl_assets.errors import ShardError
+from etl_assets.topology import LogicalTable, Shard
+from etl_assets_tests.integration.exporting import HOST, Exporter, table_config
+from etl_assets_tests.servers import PASSWORD_VARIABLE, Server
 
 NAMES = ["sp ace", "sla/sh", "back`tick", "汉字表", "..", "a-b", "a_b", "per%cent", "co:lon", 'q"']
 
@@ -41,6 +48,63 @@ def test_the_condition_reaches_the_server_as_it_stands(
 def test_columns_can_be_included_in_the_table_s_order(orders: str, exporter: Exporter) -> None:
     settings = table_config(columns={"include": ["title", "id"]})
     assert exporter.export(orders, "t", settings).names == ["id", "title"]
+
+
+@pytest.fixture
+def granted(server: Server, database: str, exporter: Exporter) -> Iterator[Callable[[str], None]]:
+    """A table `t` with an invisible column and a view `v` of it; grants an account a privilege."""
+    name = f"etl_granted_{secrets.token_hex(4)}"
+    account = f"'{name}'@'%'"
+    server.execute(
+        f"CREATE TABLE {database}.t (id int primary key, a int, b int INVISIBLE)",
+        f"INSERT INTO {database}.t (id, a, b) VALUES (1, 2, 3)",
+        f"CREATE VIEW {database}.v AS SELECT id, a, b FROM {database}.t",
+        f"CREATE USER {account} IDENTIFIED BY '{os.environ[PASSWORD_VARIABLE]}'",
+    )
+    exporter.server = replace(server, reader=name)
+
+    def grant(what: str) -> None:
+        server.execute(f"GRANT {what} TO {account}")
+
+    try:
+        yield grant
+    finally:
+        server.execute(f"DROP USER {account}")
+
+
+@pytest.mark.parametrize("split", [1, 2])
+@pytest.mark.parametrize("table", ["t", "v"])
+def test_columns_that_the_account_may_not_see_are_not_left_out_in_silence(
+    database: str, exporter: Exporter, granted: Callable[[str], None], table: str, split: int
+) -> None:
+    granted(f"SELECT (id, a) ON {database}.{table}")
+    told = r"columns: wanted SELECT granted on the table, found on some of its columns alone: "
+    for columns in (None, {"exclude": ["a"]}, {"include": ["id", "b"]}):
+        with pytest.raises(ShardError, match=told):
+            exporter.export(database, table, table_config(split=split, columns=columns))
+    settings = table_config(split=split, columns={"include": ["a", "id"]})
+    export = exporter.export(database, table, settings)
+    assert (export.names, export.rows) == (["id", "a"], [["1", "2"]])
+
+
+@pytest.mark.parametrize("table", ["t", "v"])
+def test_a_privilege_on_the_table_shows_all_columns(
+    database: str, exporter: Exporter, granted: Callable[[str], None], table: str
+) -> None:
+    granted(f"SELECT ON {database}.{table}")
+    export = exporter.export(database, table)
+    assert (export.names, export.rows) == (["id", "a", "b"], [["1", "2", "3"]])
+
+
+def test_hidden_columns_are_a_finding(
+    database: str, exporter: Exporter, granted: Callable[[str], None]
+) -> None:
+    granted(f"SELECT (id, a) ON {database}.t")
+    engines = exporter.engines()
+    table = LogicalTable("orders", (Shard("orders", HOST, database, "t"),), table_config())
+    findings, _ = compare(engines, [table], [table])
+    engines.dispose()
+    assert ["SELECT granted on the table" in finding.problem for finding in findings] == [True]
 
 
 def test_oddly_named_tables_are_exported_into_the_folder(

@@ -1,0 +1,74 @@
+"""Columns that an account may not see: servers leave them out of what they tell of a table."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from etl_assets.columns import Column
+from etl_assets.config import ColumnSelection
+from etl_assets.errors import ShardError
+from etl_assets.query import source_table
+from etl_assets.source.failures import error_number
+from etl_assets.topology import Shard
+
+_DENIED = 1142  # ER_TABLEACCESS_DENIED_ERROR
+
+_IS_VIEW = sa.text(
+    "SELECT TABLE_TYPE LIKE '%VIEW' FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
+)
+
+
+def refuse_hidden_columns(
+    connection: Connection,
+    shard: Shard,
+    columns: Sequence[Column],
+    selection: ColumnSelection | None,
+) -> None:
+    """Refuse a table of MySQL's that may have more columns to export than the account sees.
+
+    After `GRANT SELECT (id, name)` a server says of a table that it has these two columns, and
+    they would be exported as if they were all. Columns that are seen may be exported by name.
+
+    Raises:
+        ShardError: with the columns that are seen; the server does not tell the others.
+        sqlalchemy.exc.DBAPIError: as the server says it.
+    """
+    included = {name.lower() for name in (selection and selection.include) or ()}
+    if included and included <= {column.key for column in columns}:
+        return
+    if not _sees_all(connection, shard):
+        raise ShardError(
+            f"{shard}: columns",
+            wanted="SELECT granted on the table",
+            found="on some of its columns alone: " + ", ".join(column.name for column in columns),
+            next_step="grant SELECT on the table to the account, or name what to export of these "
+            "with `columns: {include: […]}`",
+        )
+
+
+def _sees_all(connection: Connection, shard: Shard) -> bool:
+    """Whether the account has a privilege on a table that it may read, not on columns of it alone.
+
+    SHOW CREATE TABLE asks for one. On a view it asks for SHOW VIEW as well; `SELECT *` does not,
+    but leaves out invisible columns, which a view does not have.
+    """
+    names = {"database": shard.database, "name": shard.shard_table}
+    is_view = int(connection.execute(_IS_VIEW, names).scalar() or 0)
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    try:
+        if is_view:
+            table = source_table(shard, is_mysql=True)
+            everything: sa.ColumnElement[object] = sa.literal_column("*")
+            connection.execute(sa.select(everything).select_from(table).limit(0))
+        else:
+            connection.exec_driver_sql(
+                f"SHOW CREATE TABLE {quote(shard.database)}.{quote(shard.shard_table)}"
+            )
+    except DBAPIError as error:
+        if error_number(error) == _DENIED:
+            return False
+        raise
+    return True
