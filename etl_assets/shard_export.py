@@ -117,7 +117,7 @@ def stage_shard(
             # They name a file or a key; which shard that is about has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
         except DBAPIError as error:
-            failure = shard_error(task.shard, error)
+            failure = shard_error(task.shard, error, task.table.where)
             if pause is None or not is_transient(error):
                 raise failure from error
             on_retry(f"{failure}; next attempt in {pause:.1f} s")

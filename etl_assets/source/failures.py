@@ -39,12 +39,56 @@ _NEXT_STEPS: Mapping[int, str] = {
     1044: "grant SELECT on the database to the account",
     1045: "check the account and the password variable of the host",
     1049: "mend the pattern of the shard, or create the database",
-    1054: "mend `where`, `columns` or `partition.column` of the logical table",
-    1064: "mend `where` of the logical table",
+    1054: "mend `columns` or `partition.column` of the logical table",
     1142: "grant SELECT on the table to the account",
+    1143: "grant SELECT on the table to the account",
     1146: "mend the pattern of the shard, or put the table back and export with --resume",
     2003: "see that the server runs and can be reached from here",
 }
+
+_OF_EXPRESSIONS: Mapping[int, str] = {
+    1052: "ER_NON_UNIQ_ERROR",
+    1054: "ER_BAD_FIELD_ERROR",
+    1064: "ER_PARSE_ERROR",
+    1109: "ER_UNKNOWN_TABLE",
+    1111: "ER_INVALID_GROUP_FUNC_USE",
+    1128: "ER_FUNCTION_NOT_DEFINED",
+    1139: "ER_REGEXP_ERROR",
+    1210: "ER_WRONG_ARGUMENTS",
+    1235: "ER_NOT_SUPPORTED_YET",
+    1241: "ER_OPERAND_COLUMNS",
+    1242: "ER_SUBQUERY_NO_1_ROW",
+    1247: "ER_ILLEGAL_REFERENCE",
+    1267: "ER_CANT_AGGREGATE_2COLLATIONS",
+    1270: "ER_CANT_AGGREGATE_3COLLATIONS",
+    1271: "ER_CANT_AGGREGATE_NCOLLATIONS",
+    1305: "ER_SP_DOES_NOT_EXIST",
+    1370: "ER_PROCACCESS_DENIED_ERROR",
+    1411: "ER_WRONG_VALUE_FOR_TYPE",
+    1525: "ER_WRONG_VALUE",
+    1582: "ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT",
+    1583: "ER_WRONG_PARAMETERS_TO_NATIVE_FCT",
+    1630: "ER_FUNC_INEXISTENT_NAME_COLLISION",
+    1690: "ER_DATA_OUT_OF_RANGE",
+    3141: "ER_INVALID_JSON_TEXT_IN_PARAM",
+    3143: "ER_INVALID_JSON_PATH",
+    3685: "ER_REGEXP_ILLEGAL_ARGUMENT",
+    3692: "ER_REGEXP_MISMATCHED_PAREN",
+    3696: "ER_REGEXP_MISSING_CLOSE_BRACKET",
+}
+"""What a server says of an expression. All but `where` is made of names that it has given."""
+
+_OF_EXPRESSIONS_IN_SQLITE = (
+    "no such column",
+    "no such function",
+    "syntax error",
+    "unrecognized token",
+    "incomplete input",
+    "wrong number of arguments",
+    "misuse of aggregate",
+)
+
+_NO_TABLE = 1146
 
 _ELSEWHERE = "see the server's own log and export with --resume"
 _TIMED_OUT = "timed out"
@@ -76,14 +120,30 @@ def server_text(error: DBAPIError) -> str:
     return f"error {number}: {text}" if number is not None else text
 
 
-def shard_error(shard: Shard, error: DBAPIError) -> ShardError:
+def shard_error(shard: Shard, error: DBAPIError, where: str | None = None) -> ShardError:
     """The error with the shard's name, the server's number and text, and what to do next.
 
-    The statement and its parameters are left out: they may hold values that a log should not.
+    `where` of the logical table is named where it is to blame. The statement and its parameters are
+    left out: they may hold values that a log should not.
     """
     text = server_text(error)
+    if where is not None and _is_of_expression(shard, error):
+        return ShardError(
+            f"{shard}: {text}: the server refuses `where` of table {shard.table}",
+            next_step="fix it in etl_assets.yaml",
+        )
     next_step = _NEXT_STEPS.get(error_number(error) or 0, _ELSEWHERE)
     return ShardError(f"{shard}: {text}", next_step=_SILENCE if _TIMED_OUT in text else next_step)
+
+
+def _is_of_expression(shard: Shard, error: DBAPIError) -> bool:
+    number, text = error_number(error), server_text(error)
+    if number is None:
+        return any(words in text for words in _OF_EXPRESSIONS_IN_SQLITE)
+    # Another table is one that a subquery names.
+    own = f".{shard.shard_table}'".casefold()
+    is_others = number == _NO_TABLE and own not in text.casefold()
+    return number in _OF_EXPRESSIONS or is_others
 
 
 def pauses(retries: int) -> Iterator[float]:

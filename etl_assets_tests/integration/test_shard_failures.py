@@ -33,9 +33,27 @@ def test_a_missing_table_is_named_with_the_server_s_number_and_the_next_step(
     assert exporter.files() == []
 
 
-def test_a_bad_condition_fails_at_once(orders: str, exporter: Exporter) -> None:
-    with pytest.raises(ShardError, match=r"error 1054: .*colour.*; mend `where`"):
-        exporter.export(orders, "t", table_config(where="colour = 1"), retries=3)
+@pytest.mark.parametrize("split", [1, 2])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("colour = 1", 1054),
+        ("id = = 1", 1064),
+        ("id = (SELECT 1 UNION SELECT 2)", 1242),
+        ("id IN (SELECT id FROM nowhere)", 1146),
+        ("id = left()", 1064),
+    ],
+)
+def test_a_condition_that_the_server_refuses_is_named_at_once(
+    orders: str, exporter: Exporter, where: str, number: int, split: int
+) -> None:
+    where = where.replace("nowhere", f"{orders}.nowhere")
+    told = (
+        rf"^shop-a\.{orders}\.t: error {number}: .*: the server refuses `where` of table orders; "
+        "fix it in etl_assets.yaml$"
+    )
+    with pytest.raises(ShardError, match=told):
+        exporter.export(orders, "t", table_config(where=where, split=split), retries=3)
     assert exporter.retries == []
 
 
