@@ -57,6 +57,7 @@ class SnapshotInfo:
         taken_at: when the transaction began.
         parts: how many transactions read the rows, each a range of the key; None for a single one.
         locked: whether nobody could write while these began; None for a single one.
+        address: which server it is, behind a name that may stand for several; empty for a file.
     """
 
     server: str
@@ -67,6 +68,7 @@ class SnapshotInfo:
     taken_at: datetime
     parts: int | None = None
     locked: bool | None = None
+    address: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a manifest."""
@@ -141,6 +143,12 @@ def pin_session(connection: Connection) -> None:
         connection.info[_PINNED] = True
 
 
+def address_of(connection: Connection) -> str:
+    """Which of MySQL's servers a connection leads to, by what that one says of itself."""
+    found = connection.exec_driver_sql("SELECT @@hostname, @@port, @@server_id").one()
+    return ":".join(map(_text, found))
+
+
 def _mysql_snapshot(
     connection: Connection, shard: Shard, turn: AbstractContextManager[object]
 ) -> Snapshot:
@@ -161,6 +169,7 @@ def _mysql_snapshot(
         position=position,
         exact=engine in _TRANSACTIONAL_ENGINES,
         taken_at=taken_at,
+        address=address_of(connection),
     )
     return Snapshot(connection, info, columns)
 

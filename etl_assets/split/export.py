@@ -46,6 +46,7 @@ class SplitExport:
         self._own = Told(0, 0)
         self._expected: int | None = None
         self._locked = False
+        self._why_not = ""
 
     def into(
         self, folder: Folder, stage: Callable[[int | None], StagedFile], united: Columns | None
@@ -65,6 +66,7 @@ class SplitExport:
         with PartProcesses(self._engines, task, united) as parts:
             parts.start(others, folder)
             with open_snapshot(self._engines, task.shard, self._turn(parts)) as snapshot:
+                self._go_on(snapshot, parts)
                 query = query_of(task, snapshot, united, first)
                 proof = PartsProof(task, snapshot, query, ranges, one_moment=self._locked)
                 if task.count:
@@ -97,12 +99,22 @@ class SplitExport:
         finally:
             self._plan.release()
         self._locked = lock is Lock.HELD and together
+        self._why_not = "a part took too long to begin" if lock is Lock.HELD else lock.value
+
+    def _go_on(self, snapshot: Snapshot, parts: PartProcesses) -> None:
+        """Let the parts read, once it is known whether they are from one moment."""
+        if self._locked:
+            parts.until(lambda part: part.seen, lambda: self._tell(parts))
+            # A name may stand for several replicas, of which the lock has held one.
+            seen = {part.seen.info.address for part in parts.parts if part.seen is not None}
+            if seen | {snapshot.info.address} != {self._plan.address}:
+                self._locked = False
+                self._why_not = "the host's name leads to several servers"
         parts.go_on(counting=self._task.count and not self._locked)
         if not self._locked:
-            why = "a part took too long to begin" if lock is Lock.HELD else lock.value
             self._on_note(
-                f"{self._task.shard}: its parts are not from one moment: {why}; the manifest says "
-                "so with `exact: false`"
+                f"{self._task.shard}: its parts are not from one moment: {self._why_not}; the "
+                "manifest says so with `exact: false`"
             )
 
     def _write_one(

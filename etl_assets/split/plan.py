@@ -19,7 +19,7 @@ from etl_assets.source.engines import Engines
 from etl_assets.source.key_columns import key_column
 from etl_assets.source.keys import ShardKey, find_key
 from etl_assets.source.locking import Lock, lock_for_reading, may_lock
-from etl_assets.source.snapshot import columns_of, has_index, pin_session
+from etl_assets.source.snapshot import address_of, columns_of, has_index, pin_session
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class SplitPlan:
     Attributes:
         ranges: in the order of the key; a single None where the server's order has to do.
         connection: to lock the table with; None where that is not possible or not needed.
+        address: the server that this connection leads to.
     """
 
     task: ShardTask
     ranges: tuple[KeyRange | None, ...]
     _held: ExitStack
     connection: Connection | None = None
+    address: str = ""
 
     def lock(self) -> Lock:
         """Keep others from writing to the table until `release`."""
@@ -90,9 +92,10 @@ def planned(
             held.close()
             yield SplitPlan(task, ranges, held)
             return
+        address = address_of(connection)
         # What was looked up belongs to a transaction, which would stay open until the lock.
         connection.rollback()
-        yield SplitPlan(task, ranges, held, connection)
+        yield SplitPlan(task, ranges, held, connection, address)
 
 
 def _cut(connection: Connection, task: ShardTask, key: ShardKey) -> Cut:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from etl_assets.shard_export import Progress
 from etl_assets.source.locking import Lock
+from etl_assets.source.snapshot import address_of
 from etl_assets.split.plan import SplitPlan
 from etl_assets_tests.integration.exporting import DIGITS, Exporter, table_config
 from etl_assets_tests.integration.splitting import KEYS, ROWS, fill
@@ -100,6 +102,26 @@ def test_a_table_that_others_keep_open_is_not_waited_for_without_end(
     assert (export.manifest.snapshot.locked, export.manifest.snapshot.exact) == (False, False)
     assert "open" not in export.column("x")
     assert any("others kept writing" in note for note in exporter.notes)
+
+
+@pytest.mark.usefixtures("locker")
+def test_a_lock_on_another_server_than_the_parts_is_none(
+    server: Server, database: str, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(server, database, *KEYS["int"])
+
+    def then_another(connection: Connection) -> str:
+        found = address_of(connection)
+        # As if the next connections led to a replica beside it.
+        server.execute("SET GLOBAL server_id = 4711")
+        return found
+
+    monkeypatch.setattr("etl_assets.split.plan.address_of", then_another)
+    with server.changed(server_id=1):
+        manifest = exporter.export(database, "t", table_config(split=3)).manifest
+    assert (manifest.snapshot.locked, manifest.snapshot.exact) == (False, False)
+    assert manifest.source_rows == ROWS
+    assert any("leads to several servers" in note for note in exporter.notes)
 
 
 @pytest.mark.usefixtures("locker")
