@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.query import ShardQuery
 from etl_assets.shard_export import Progress
+from etl_assets.source.failures import shard_error
+from etl_assets.topology import Shard
 from etl_assets_tests.integration.exporting import Exporter, table_config
 from etl_assets_tests.servers import Server
 
@@ -55,6 +57,17 @@ def test_a_condition_that_the_server_refuses_is_named_at_once(
     with pytest.raises(ShardError, match=told):
         exporter.export(orders, "t", table_config(where=where, split=split), retries=3)
     assert exporter.retries == []
+
+
+@pytest.mark.parametrize("where", ["colour = 1", "1 = = 1", "left_of(1)"])
+def test_sqlite_s_refusal_of_a_condition_is_named_too(where: str) -> None:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError) as caught:
+        connection.exec_driver_sql(f"SELECT 1 WHERE {where}")
+    engine.dispose()
+    shard = Shard("orders", "demo", "shop", "t")
+    assert "`where` of table orders" in str(shard_error(shard, caught.value, where))
+    assert "`where`" not in str(shard_error(shard, caught.value))
 
 
 def test_a_wrong_count_leaves_no_file(
