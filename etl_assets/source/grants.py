@@ -10,6 +10,7 @@ from etl_assets.columns import Column
 from etl_assets.config import ColumnSelection
 from etl_assets.errors import ShardError
 from etl_assets.query import source_table
+from etl_assets.source.catalog import text_of
 from etl_assets.source.failures import error_number
 from etl_assets.topology import Shard
 
@@ -39,7 +40,7 @@ def refuse_hidden_columns(
     included = {name.lower() for name in (selection and selection.include) or ()}
     if included and included <= {column.key for column in columns}:
         return
-    if not _sees_all(connection, shard):
+    if _hides_columns(connection, shard, len(columns)):
         raise ShardError(
             f"{shard}: columns",
             wanted="SELECT granted on the table",
@@ -49,11 +50,12 @@ def refuse_hidden_columns(
         )
 
 
-def _sees_all(connection: Connection, shard: Shard) -> bool:
-    """Whether the account has a privilege on a table that it may read, not on columns of it alone.
+def _hides_columns(connection: Connection, shard: Shard, seen: int) -> bool:
+    """Whether a table or view has more columns than the account sees.
 
-    SHOW CREATE TABLE asks for one. On a view it asks for SHOW VIEW as well; `SELECT *` does not,
-    but leaves out invisible columns, which a view does not have.
+    SHOW CREATE TABLE names them all, to accounts with a privilege on more than columns. On a view
+    it asks for SHOW VIEW as well; `SELECT *` does not. That leaves out invisible columns, which a
+    view does not have.
     """
     names = {"database": shard.database, "name": shard.shard_table}
     is_view = int(connection.execute(_IS_VIEW, names).scalar() or 0)
@@ -63,12 +65,14 @@ def _sees_all(connection: Connection, shard: Shard) -> bool:
             table = source_table(shard, is_mysql=True)
             everything: sa.ColumnElement[object] = sa.literal_column("*")
             connection.execute(sa.select(everything).select_from(table).limit(0))
-        else:
-            connection.exec_driver_sql(
-                f"SHOW CREATE TABLE {quote(shard.database)}.{quote(shard.shard_table)}"
-            )
+            return False
+        definition = connection.exec_driver_sql(
+            f"SHOW CREATE TABLE {quote(shard.database)}.{quote(shard.shard_table)}"
+        ).one()[1]
     except DBAPIError as error:
         if error_number(error) == _DENIED:
-            return False
+            return True
         raise
-    return True
+    # One line each; those of keys and constraints begin with a word.
+    lines = text_of(definition).split("\n")
+    return sum(line.startswith("  `") for line in lines) > seen
