@@ -25,11 +25,6 @@ KEYS = {
         "k binary(16), n int, PRIMARY KEY (k, n)",
         "REPEAT(CHAR(IF(i % 3, 255, 0)), 16), i",
     ),
-    "top varbinary": (
-        "k varbinary(20), PRIMARY KEY (k)",
-        "RIGHT(CONCAT(REPEAT(CHAR(255), 20), LPAD(i, 3, '0')), 20)",
-    ),
-    "top text": ("k char(20) CHARACTER SET ascii, PRIMARY KEY (k)", "CONCAT(REPEAT('z', 16), i)"),
     "top decimal": (
         "k decimal(65, 0), PRIMARY KEY (k)",
         "CAST(CONCAT(IF(i % 2, '-', ''), REPEAT('9', 62), LPAD(i, 3, '0')) AS DECIMAL(65))",
