@@ -1,7 +1,7 @@
 """etl_assets.yaml as a frozen, validated ExportConfig.
 
 Every problem is one ConfigError that names file, line, key and value. Nothing here connects to a
-database, and no password is ever a value of the configuration: it names environment variables.
+database, and no password is ever a value of the configuration: it names where one is.
 """
 
 import os
@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from etl_assets.config_driver import FILE_OPTIONS, DriverOptions
 from etl_assets.config_executors import (
     SPLITTING,
     CeleryConfig,
@@ -33,10 +34,11 @@ from etl_assets.config_executors import (
     missing_extra,
     unset_references,
 )
+from etl_assets.config_passwords import PasswordSource, unreadable
 from etl_assets.config_problems import config_error, located, refuse_unknown_keys
 from etl_assets.config_values import (
     Count,
-    DriverOptions,
+    Directory,
     Flag,
     Lanes,
     Pattern,
@@ -48,6 +50,7 @@ from etl_assets.config_values import (
 )
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError, SettingError
+from etl_assets.sql_text import Backend, condition_problem
 from etl_assets.yaml_lines import Lines, Location, read_yaml
 
 CONFIG_VARIABLE = "ETL_ASSETS_CONFIG"
@@ -76,16 +79,6 @@ def _refuse_none_and_both(model: Model, one: str, other: str) -> None:
         raise ValueError(f"wanted one of `{one}` and `{other}`, found {found}")
 
 
-class PasswordSource(Model):
-    """Where a host's password comes from."""
-
-    env: Text
-
-    def value(self) -> str:
-        """The password; an empty string means none. KeyError where the variable is not set."""
-        return os.environ[self.env]
-
-
 class HostConfig(Model):
     """One database server, or one folder of SQLite files."""
 
@@ -94,8 +87,15 @@ class HostConfig(Model):
     max_connections: Positive = 4
     connect: DriverOptions = {}
 
+    @model_validator(mode="after")
+    def _fits(self) -> "HostConfig":
+        for key in ("password", "connect"):
+            if self.backend == "sqlite" and getattr(self, key):
+                raise SettingError(key, f"wanted no `{key}` for SQLite, which has none, found one")
+        return self
+
     @property
-    def backend(self) -> Literal["mysql", "sqlite"]:
+    def backend(self) -> Backend:
         """The kind of source, as it stands in asset keys."""
         return "sqlite" if self.url.startswith("sqlite") else "mysql"
 
@@ -187,7 +187,7 @@ class TableConfig(Model):
 class OutputConfig(Model):
     """Where files go and how they look."""
 
-    directory: Text = "exports"
+    directory: Directory = "exports"
     csv: Csv = CsvFormat()
     preview: Count = Field(default=10, description="records shown in the UI; 0 shows none")
 
@@ -270,6 +270,7 @@ class ExportConfig(Model):
                     known = ", ".join(self.hosts)
                     yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
             yield from self._split_problems(name, table)
+            yield from self._where_problems(name, table)
 
     def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
         location = ("tables", name, "split")
@@ -282,6 +283,15 @@ class ExportConfig(Model):
             elif host is not None and table.split > host.max_connections:
                 most = f"at most {host.max_connections}, the max_connections of {pattern.host}"
                 yield location, f"wanted {most}, found {table.split}"
+
+    def _where_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
+        hosts = (self.hosts.get(pattern.host) for pattern in table.shards)
+        for backend in sorted({host.backend for host in hosts if host is not None}):
+            problem = condition_problem(table.where or "", backend)
+            if problem is not None:
+                wanted, found = problem
+                text = f"wanted {wanted}, found {found} in {table.where!r}"
+                yield ("tables", name, "where"), text
 
     def _missing_packages(self) -> Iterator[tuple[Location, str]]:
         """What would only be told when the first file is written."""
@@ -302,12 +312,15 @@ class ExportConfig(Model):
                 location = ("tables", name, "csv", "compression")
                 yield location, "wanted the package zstandard, found none; install etl-assets[zstd]"
 
-    def _unset_passwords(self) -> Iterator[tuple[Location, str]]:
+    def _unreadable_secrets(self) -> Iterator[tuple[Location, str]]:
+        """Passwords and certificates that are not there; only whoever connects needs them."""
         for name, host in self.hosts.items():
-            if host.password is not None and host.password.env not in os.environ:
-                wanted = f"the environment variable {host.password.env} set"
-                none = "(to nothing where there is no password)"
-                yield ("hosts", name, "password", "env"), f"wanted {wanted} {none}, found it unset"
+            if host.password is not None and (missing := host.password.missing(self.home)):
+                key, problem = missing
+                yield ("hosts", name, "password", key), problem
+            for key in FILE_OPTIONS:
+                if key in host.connect and (problem := unreadable(self.home / host.connect[key])):
+                    yield ("hosts", name, "connect", key), problem
 
     def _unready_executor(self) -> Iterator[tuple[Location, str]]:
         """What the executor lacks; only whoever exports needs it."""
@@ -386,7 +399,7 @@ def parse_config(
     config._lines = lines  # noqa: SLF001
     problems = [config._problems(), config._missing_packages()]  # noqa: SLF001
     if connects:
-        problems += [config._unset_passwords(), config._unready_executor()]  # noqa: SLF001
+        problems += [config._unreadable_secrets(), config._unready_executor()]  # noqa: SLF001
     for location, problem in chain(*problems):
         raise config.error(location, problem)
     return config

@@ -5,15 +5,14 @@ is read when the executor is made.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, TypeAlias, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from etl_assets.config_problems import refuse_unknown_keys
+from etl_assets.config_secrets import holds_secret, is_reference, secrets_in
 from etl_assets.config_values import Positive
 from etl_assets.errors import ConfigError, SettingError
 from etl_assets.yaml_lines import Location
@@ -33,21 +32,14 @@ _PACKAGES: Mapping[str, str] = {
 }
 """The package behind an executor; the extra that brings it is called as the executor."""
 
-_SECRET = re.compile("passw|secret_access_key|secret_key$", re.IGNORECASE)
-"""Names whose values are secrets; Kubernetes' `secret_key_ref` names one, and may stand."""
-
-
-def _is_reference(value: object) -> bool:
-    return isinstance(value, Mapping) and value.keys() == {"env"} and isinstance(value["env"], str)
-
 
 def _url_or_reference(value: object) -> object:
     # The value is not repeated: it may hold a password.
-    if _is_reference(value):
+    if is_reference(value):
         _refuse_blank(value)
     elif not isinstance(value, str) or "://" not in value:
         raise ValueError("wanted a URL, or {env: NAME} for one with a password, found none")
-    elif _has_password(value):
+    elif holds_secret(value):
         raise ValueError(
             "wanted a URL without a password, found one in it; name an environment variable "
             "that holds the URL with {env: NAME} instead"
@@ -60,47 +52,22 @@ def _refuse_blank(value: object) -> None:
         raise ValueError("wanted the name of an environment variable, found none")
 
 
-def _has_password(text: str) -> bool:
-    """Whether one of the URLs in a text, as Celery separates them, has a password."""
-    for url in text.split(";"):
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return True
-        if parts.password or "passw" in parts.query.lower():
-            return True
-    return False
-
-
 def _without_secrets(options: dict[str, Any]) -> dict[str, Any]:
-    for location, value in _leaves(options):
-        names = [part for part in location if isinstance(part, str)]
-        if _is_reference(value):
+    for location in secrets_in(options):
+        raise SettingError(
+            str(location[0]),
+            "wanted options without secrets, found one in it; name an environment variable "
+            "instead, with {env: NAME} or, where it is copied into a container, its name alone",
+        )
+    for _, value in _leaves(options):
+        if is_reference(value):
             _refuse_blank(value)
-        elif isinstance(value, str) and (
-            _SECRET.search(names[-1]) or _is_assigned(value) or _leaks(value)
-        ):
-            raise SettingError(
-                names[0],
-                "wanted options without secrets, found one in it; name an environment variable "
-                "instead, with {env: NAME} or, where it is copied into a container, its name alone",
-            )
     return options
-
-
-def _leaks(value: str) -> bool:
-    return "://" in value and _has_password(value)
-
-
-def _is_assigned(value: str) -> bool:
-    """Whether a text is `NAME=value`, as containers take variables, and NAME is a secret's."""
-    name, equals, _ = value.partition("=")
-    return bool(equals) and name.isidentifier() and _SECRET.search(name) is not None
 
 
 def _leaves(value: object, location: Location = ()) -> Iterator[tuple[Location, object]]:
     match value:
-        case dict() if not _is_reference(value):
+        case dict() if not is_reference(value):
             for key, inner in value.items():
                 yield from _leaves(inner, (*location, key))
         case list():
@@ -144,7 +111,7 @@ class CeleryConfig(BaseModel):
 
 def read_references(value: Any) -> Any:
     """A value with each `{env: NAME}` in it replaced. KeyError where a variable is not set."""
-    if _is_reference(value):
+    if is_reference(value):
         return os.environ[value["env"]]
     match value:
         case dict():
@@ -158,7 +125,7 @@ def read_references(value: Any) -> Any:
 def unset_references(value: object) -> Iterator[tuple[Location, str]]:
     """Where environment variables are named that are not set, and their names."""
     for location, leaf in _leaves(value):
-        if isinstance(leaf, dict) and _is_reference(leaf) and leaf["env"] not in os.environ:
+        if isinstance(leaf, dict) and is_reference(leaf) and leaf["env"] not in os.environ:
             yield (*location, "env"), leaf["env"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from etl_assets.config_secrets import holds_secret, is_secret_name
 from etl_assets.errors import ConfigError, SettingError
 from etl_assets.yaml_lines import Lines, Location, dotted
 
@@ -79,9 +80,8 @@ def located(path: Path, lines: Lines, location: Location, problem: str) -> Confi
 def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
     match error["type"]:
         case type_ if type_ == _UNKNOWN_KEY:
-            # A key that is new to us may be a password's, wherever it stands.
-            where = ("hosts",) if "pass" in context["key"].lower() else error["loc"]
-            return f"{error['msg']}: {_shown(where, context['value'])}"
+            shown = _shown((*error["loc"], context["key"]), context["value"])
+            return f"{error['msg']}: {shown}"
         case "missing":
             return "wanted this key, found none"
         case "value_error":
@@ -99,7 +99,10 @@ def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 def _shown(location: Location, found: object) -> str:
     """A value as YAML calls it; what may be a password is not repeated."""
-    may_be_secret = any(location[: len(where)] == where for where in _MAY_BE_SECRET)
+    # A key that is new to us may be a password's, wherever it stands.
+    named = any(isinstance(part, str) and is_secret_name(part) for part in location)
+    placed = any(location[: len(where)] == where for where in _MAY_BE_SECRET)
+    may_be_secret = named or placed or (isinstance(found, str) and holds_secret(found))
     match found:
         case None:
             return "nothing"

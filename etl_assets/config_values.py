@@ -5,58 +5,19 @@ come from where the value stands. A value that may hold a password is never repe
 """
 
 import re
-from collections.abc import Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
-from sqlalchemy.engine import make_url
+from pydantic import AfterValidator, BeforeValidator, Field
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from etl_assets.errors import SettingError
-
-FIXED_OPTIONS = {
-    "charset",
-    "init_command",
-    "conv",
-    "cursorclass",
-    "use_unicode",
-    "autocommit",
-    "sql_mode",
-    "user",
-    "host",
-    "port",
-    "database",
-    "db",
-}
-"""Driver options that the product sets itself: another value would cost values."""
-
-_SECONDS = Annotated[float, Field(gt=0, le=31_536_000)]
-
-DRIVER_OPTIONS: Mapping[str, tuple[Any, str]] = {
-    **dict.fromkeys(
-        ("connect_timeout", "read_timeout", "write_timeout"), (_SECONDS, "a number of seconds")
-    ),
-    **dict.fromkeys(("ssl_ca", "ssl_cert", "ssl_key", "server_public_key"), (str, "text")),
-    **dict.fromkeys(("unix_socket", "bind_address", "collation", "program_name"), (str, "text")),
-    **dict.fromkeys(("read_default_file", "read_default_group"), (str, "text")),
-    **dict.fromkeys(
-        ("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"), (bool, "true or false")
-    ),
-    **dict.fromkeys(("binary_prefix", "local_infile"), (bool, "true or false")),
-    **dict.fromkeys(("client_flag", "max_allowed_packet"), (int, "a whole number")),
-    "ssl": (dict[str, Any], "keys with values"),
-}
-"""The options of PyMySQL's connection that may be set: their types, in code and in words."""
-
-FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
-"""Those that name a file, which has to be there."""
-PATH_OPTIONS = (*FILE_OPTIONS, "unix_socket")
-"""Those that name a path; a relative one starts beside the configuration."""
+from etl_assets.config_secrets import holds_secret, is_secret_name
 
 _MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
+_PORTS = range(1, 65536)
 _YEARS = range(1000, 9000)
 
 
@@ -69,22 +30,25 @@ def _url(value: str) -> str:
             "wanted a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
             "or sqlite:///folder/{database}.db, found none"
         ) from None
-    options = {name.lower() for name in url.query}
-    if url.password is not None or any(map(_is_secret, options)):
+    address, _, query = value.partition("?")
+    options = [unquote(pair.partition("=")[0]) for pair in query.split("&") if "=" in pair]
+    if url.password is not None or holds_secret(value) or any(map(is_secret_name, options)):
         raise ValueError(
-            "wanted a URL without a password, found one in it; name an environment variable "
+            "wanted a URL without a password, found one in it; name where it is "
             "with `password: {env: NAME}` instead"
         )
-    if refused := FIXED_OPTIONS & options:
-        raise ValueError(
-            f"wanted a URL without {', '.join(sorted(refused))}, found it in {value!r}"
-        )
-    if url.drivername != "sqlite":
-        _refuse_unknown_options(options)
+    if address != value:
+        named = ", ".join(options) or "something else"
+        advice = "" if url.drivername == "sqlite" else "; move it to `connect`"
+        raise ValueError(f"wanted a URL without options, found {named} behind the ?{advice}")
     if url.drivername == "sqlite":
-        if not url.database:
+        if not url.database or not value.startswith("sqlite:///"):
             raise ValueError(f"wanted sqlite:///folder/{{database}}.db, found {value!r}")
         return value
+    return _server_url(url)
+
+
+def _server_url(url: URL) -> str:
     if url.drivername not in _MYSQL_DRIVERS:
         raise ValueError(f"wanted mysql+pymysql:// or sqlite:///, found {url.drivername!r}")
     if url.database:
@@ -92,48 +56,18 @@ def _url(value: str) -> str:
             f"wanted a server without a database, found {url.database!r}; "
             "shards name their databases"
         )
+    if url.port is not None and url.port not in _PORTS:
+        raise ValueError(f"wanted a port from {_PORTS[0]} to {_PORTS[-1]}, found {url.port}")
     return url.set(drivername="mysql+pymysql").render_as_string()
 
 
-def _connect(options: dict[str, Any]) -> dict[str, Any]:
-    names = {name.lower() for name in options}
-    if secrets := sorted(filter(_is_secret, names)):
+def _directory(value: str) -> str:
+    if "://" in value and holds_secret(value):
         raise ValueError(
-            f"wanted options without secrets, found {', '.join(secrets)}; name an environment "
-            "variable with `password: {env: NAME}` instead"
+            "wanted a URL without secrets, found one in it; give it to fsspec by an environment "
+            "variable, such as FSSPEC_FTP_PASSWORD for ftp://"
         )
-    if refused := FIXED_OPTIONS & names:
-        raise ValueError(
-            f"wanted options for the driver, found {', '.join(sorted(refused))}, "
-            "which the product sets itself"
-        )
-    _refuse_unknown_options(options)
-    return {name: _option(name, value) for name, value in options.items()}
-
-
-def _option(name: str, value: object) -> Any:
-    kind, words = DRIVER_OPTIONS[name]
-    try:
-        if isinstance(value, bool) and kind is not bool:
-            raise TypeError
-        return TypeAdapter(kind).validate_python(value)
-    except (ValidationError, TypeError):
-        # A text is not repeated: what stands at a host may be a secret.
-        found = str(value).lower() if isinstance(value, bool | int | float) else "something else"
-        raise SettingError(name, f"wanted {words}, found {found}") from None
-
-
-def _refuse_unknown_options(names: Iterable[str]) -> None:
-    for name in names:
-        if name not in DRIVER_OPTIONS:
-            close = get_close_matches(name, DRIVER_OPTIONS, 1)
-            wanted = close[0] if close else "one of " + ", ".join(sorted(DRIVER_OPTIONS))
-            raise SettingError(name, f"wanted {wanted}, found an option that the driver has not")
-
-
-def _is_secret(option: str) -> bool:
-    """Whether an option holds a password, such as `passwd` and `ssl_key_password`."""
-    return "passw" in option
+    return value
 
 
 def _zone(value: str) -> str:
@@ -196,7 +130,7 @@ Count = Annotated[int, Field(ge=0), BeforeValidator(_not_a_boolean)]
 Positive = Annotated[int, Field(ge=1), BeforeValidator(_not_a_boolean)]
 Url = Annotated[str, AfterValidator(_url)]
 Flag = Annotated[bool, Field(strict=True)]
-DriverOptions = Annotated[dict[str, Any], AfterValidator(_connect)]
+Directory = Annotated[Text, AfterValidator(_directory)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Start = Annotated[str, BeforeValidator(_text_of), AfterValidator(_start)]
 Pattern = Annotated[Text, AfterValidator(_pattern)]

@@ -59,6 +59,8 @@ def read_yaml(data: bytes) -> tuple[Any, Lines]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         problem = re.sub(r"^(but )?found ", "", error.problem or "something else")
+        # A value that begins with `*`, `&` or `!` is one to YAML, and may be a password.
+        problem = re.sub(r"\b(alias|anchor|tag) '.*'", r"\1", problem)
         raise ValueError(f":{line}: wanted YAML, found {problem}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f":1: wanted YAML, found {error}") from None
@@ -85,9 +87,9 @@ def _value(loader: _Loader, node: yaml.Node, location: Location, lines: Lines) -
         return loader.construct_object(node)
     except ValueError:
         line = node.start_mark.line + 1
-        raise ValueError(
-            f":{line}: {dotted(location)}: wanted a value, found {node.value!r}"
-        ) from None
+        # What stands at a host may be a password.
+        found = "something else" if location[:1] == ("hosts",) else repr(node.value)
+        raise ValueError(f":{line}: {dotted(location)}: wanted a value, found {found}") from None
 
 
 def _refuse_twins(node: yaml.Node, location: Location) -> None:

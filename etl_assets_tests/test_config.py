@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import json
 import os
+import pickle
 import re
 from datetime import date, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ import yaml
 from pymysql.connections import Connection
 
 from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_config
-from etl_assets.config_values import DRIVER_OPTIONS, FIXED_OPTIONS
+from etl_assets.config_driver import DRIVER_OPTIONS, FIXED_OPTIONS, REFUSED_OPTIONS
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
 from etl_assets.source.engines import Engines, beside
@@ -259,6 +261,14 @@ def test_a_wrong_configuration_is_one_line(
         "mysql+pymysql://etl:hunter2@db-a",
         "url: mysql+pymysql://etl@db-a\n    password: {value: hunter2}",
         "url: mysql+pymysql://etl@db-a\n    connect: {password: hunter2}",
+        "url: mysql+pymysql://etl@db-a\n    connect: {ssl: {password: hunter2}}",
+        "url: mysql+pymysql://etl:hunter%2F2@db-a",
+        "url: mysql+pymysql://etl@db-a?pass%77ord=hunter2",
+        "url: mysql+pymysql://etl@db-a\n    password: {command: hunter2}",
+        "url: mysql+pymysql://etl@db-a\n    password: {command: [vault, --token=hunter2]}",
+        "url: mysql+pymysql://etl@db-a\n    password: !hunter2",
+        "url: mysql+pymysql://etl@db-a\n    password: *hunter2",
+        "url: mysql+pymysql://etl@db-a\n    password: !!int hunter2",
     ],
 )
 def test_a_password_in_the_file_is_refused_and_never_shown(tmp_path: Path, secret: str) -> None:
@@ -375,7 +385,7 @@ def test_a_password_comes_from_the_environment_and_may_be_nothing(
         config = load(tmp_path, text)
         password = config.hosts["shop-a"].password
         assert password is not None
-        assert password.value() == value
+        assert password.value(tmp_path) == value
         assert "hunter2" not in repr(config)
 
 
@@ -411,13 +421,21 @@ def connecting(options: str) -> str:
     ("option", "told"),
     [
         ("conect_timeout: 5", "conect_timeout: wanted connect_timeout, found an option that"),
-        ("nonsense: 5", "nonsense: wanted one of binary_prefix, bind_address, client_flag"),
+        ("nonsense: 5", "nonsense: wanted one of bind_address, collation, connect_timeout"),
         ("connect_timeout: abc", "connect_timeout: wanted a number of seconds, found something"),
         ("read_timeout: 0", "read_timeout: wanted a number of seconds, found 0"),
         ("read_timeout: true", "read_timeout: wanted a number of seconds, found true"),
         ("ssl_disabled: 7", "ssl_disabled: wanted true or false, found 7"),
-        ("max_allowed_packet: 1.5", "max_allowed_packet: wanted a whole number, found 1.5"),
-        ("ssl_ca: [a]", "ssl_ca: wanted text, found something else"),
+        ("read_timeout: .nan", "read_timeout: wanted a number of seconds, found nan"),
+        ("ssl_verify_identity: 'no'", "ssl_verify_identity: wanted true or false, found something"),
+        ("ssl_ca: [a]", "ssl_ca: wanted the path of a file, found something else"),
+        ("collation: 'utf8mb4_bin; DROP'", "collation: wanted a collation of utf8mb4, found some"),
+        ("ssl: {ca: a.pem}", "ssl: wanted ssl_ca, ssl_cert, ssl_key and ssl_verify_identity, each"),
+        ("read_default_file: my.cnf", "read_default_file: wanted the options themselves"),
+        ("local_infile: true", "local_infile: wanted an option that reads"),
+        ("ssl_disabled: true, ssl_ca: a", "ssl_ca: wanted no `ssl_disabled: true` beside it"),
+        ("ssl_ca: a, ssl_verify_cert: false", "ssl_verify_cert: wanted true, as `ssl_ca` is set"),
+        ("ssl_key: a", "ssl_key: wanted `ssl_cert` beside it, found none"),
     ],
 )
 def test_an_option_that_the_driver_would_stumble_over_is_refused(
@@ -427,9 +445,22 @@ def test_an_option_that_the_driver_would_stumble_over_is_refused(
         load(tmp_path, connecting(option))
 
 
-def test_an_unknown_option_in_the_url_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r":3: .*url\.ssl_cax: wanted ssl_ca, found an option"):
-        load(tmp_path, edited(URL, f"{URL}?ssl_cax=1"))
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("ssl_ca=ca.pem", "ssl_ca"),
+        ("ssl_disabled=false", "ssl_disabled"),
+        ("read_timeout=5&charset=latin1", "read_timeout, charset"),
+        ("foo", "something else"),
+    ],
+)
+def test_options_have_no_place_in_the_url(tmp_path: Path, query: str, named: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, edited(URL, f"'{URL}?{query}'"))
+    assert str(refusal.value) == (
+        f"etl_assets.yaml:3: hosts.shop-a.url: wanted a URL without options, found {named} "
+        "behind the ?; move it to `connect`"
+    )
 
 
 def test_every_option_of_the_driver_is_known_or_left_out_for_a_reason() -> None:
@@ -437,24 +468,100 @@ def test_every_option_of_the_driver_is_known_or_left_out_for_a_reason() -> None:
     secret = {"password", "passwd", "ssl_key_password"}
     # Not implemented by the driver, or it would not connect, or takes Python objects.
     useless = {"compress", "named_pipe", "defer_connect", "auth_plugin_map"}
-    assert known == set(DRIVER_OPTIONS) | FIXED_OPTIONS | secret | useless
+    assert known == {*DRIVER_OPTIONS, *REFUSED_OPTIONS, *FIXED_OPTIONS, *secret, *useless}
+
+
+def test_a_certificate_that_is_not_there_is_told_when_the_file_is_read(tmp_path: Path) -> None:
+    text = connecting("ssl_ca: ca.pem")
+    words = rf"^etl_assets\.yaml:4: hosts\.shop-a\.connect\.ssl_ca: wanted .*none at {tmp_path}/ca"
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path, text)
+    # `verify` does without.
+    config = load_config(tmp_path / "etl_assets.yaml", connects=False)
+    with pytest.raises(ConfigError, match=rf"ssl_ca: wanted a file, found none at {tmp_path}/ca"):
+        Engines(config.hosts, config.home).get("shop-a", "")
+    (tmp_path / "ca.pem").touch()
+    load(tmp_path, text)
 
 
 def test_a_relative_path_starts_beside_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "ca.pem").touch()
     config = load(tmp_path, connecting("ssl_ca: ca.pem, unix_socket: s.sock"))
     monkeypatch.chdir("/")
     engines = Engines(config.hosts, config.home)
-    words = rf"^hosts\.shop-a\.connect\.ssl_ca: wanted a file, found none at {tmp_path}/ca\.pem$"
-    with pytest.raises(ConfigError, match=words):
-        engines.get("shop-a", "")
-    (tmp_path / "ca.pem").write_text("")
     engines.get("shop-a", "")
-    assert beside(config.home, config.hosts["shop-a"].connect) == {
+    options = config.hosts["shop-a"].connect
+    assert pickle.loads(pickle.dumps(engines)).host("shop-a").connect == options
+    assert beside(config.home, options) == {
         "ssl_ca": str(tmp_path / "ca.pem"),
         "unix_socket": str(tmp_path / "s.sock"),
     }
+
+
+@pytest.mark.parametrize("key", ["connect: {connect_timeout: 5}", "password: {env: SHOP_A}"])
+def test_sqlite_has_no_options_and_no_password(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=r":4: hosts\.shop-a\.\w+: wanted no `\w+` for SQLite"):
+        load(tmp_path, edited(URL, f"sqlite:///{{database}}.db\n    {key}"))
+
+
+# Secrets and conditions
+
+
+@pytest.mark.parametrize(
+    "directory",
+    [
+        "ftp://user:hunter2@host/x",
+        "ftp://user:hun/ter2@host/x",
+        "simplecache::ftp://user:hunter2@host/x",
+        "s3://bucket/x?key=hunter2",
+        "https://host/x?X-Amz-Expires=60&X-Amz-Signature=hunter2",
+        "https://host/x?pass%77ord=hunter2",
+        "abfs://c@account/x?sig=hunter2",
+    ],
+)
+def test_a_secret_in_the_output_s_url_is_refused_and_never_shown(
+    tmp_path: Path, directory: str
+) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, MINIMAL + f"output: {{directory: '{directory}'}}\n")
+    assert str(refusal.value).startswith("etl_assets.yaml:9: output.directory: wanted a URL with")
+    assert "FSSPEC_FTP_PASSWORD" in str(refusal.value)
+    assert "ter2" not in str(refusal.value)
+    # A key with a mistake in it does not show it either.
+    with pytest.raises(ConfigError, match="found folder: something else"):
+        load(tmp_path, MINIMAL + f"output: {{folder: '{directory}'}}\n")
+
+
+def test_a_url_that_names_an_account_alone_may_stand(tmp_path: Path) -> None:
+    url = "memory://container@account/x@y"
+    assert load(tmp_path, MINIMAL + f"output: {{directory: '{url}'}}\n").directory == url
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "told"),
+    [
+        (URL, "s='a') or (s='b'", "wanted brackets that close one another, found one that closes"),
+        (URL, "a = '\\' or b = '('", "wanted each quote closed, found one that stays open"),
+        (URL, "a = ']' or x = 'it''s )'", None),
+        ("sqlite:///{database}.db", "a = '\\' or b = '('", None),
+        ("sqlite:///{database}.db", "[a(b] = 1", None),
+        (URL, "[a(b] = 1", "one that stays open"),
+    ],
+)
+def test_a_condition_stays_in_its_brackets(
+    tmp_path: Path, url: str, where: str, told: str | None
+) -> None:
+    text = edited(URL, url) + f"    where: {json.dumps(where)}\n"
+    if told is None:
+        assert load(tmp_path, text).tables["orders"].where == where
+        return
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, text)
+    assert str(refusal.value).startswith("etl_assets.yaml:9: tables.orders.where: ")
+    assert told in str(refusal.value)
+    assert str(refusal.value).endswith(repr(where))
 
 
 # Packages

@@ -162,6 +162,26 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"docker": {"env_vars": [f"SHOP_PASSWORD={SECRET}"]}}, "docker.env_vars", "its name alone"),
     ({"docker": {"registry": {"password": SECRET}}}, "docker.registry", "without secrets"),
+    ({"docker": {"env_vars": [f"FTP_TOKEN={SECRET}"]}}, "docker.env_vars", "without secrets"),
+    (
+        {"docker": {"container_kwargs": {"command": f"x --password={SECRET}"}}},
+        "docker.container_kwargs",
+        "without secrets",
+    ),
+    ({"docker": {"registry": {"password": {"value": SECRET}}}}, "docker.registry", "without"),
+    ({"docker": {"registry": {"passphrase": 52771}}}, "docker.registry", "without secrets"),
+    (
+        {"k8s": {"x": {"env": [{"name": "SHOP_PASSWORD", "value": SECRET}]}}},
+        "k8s.x",
+        "without secrets",
+    ),
+    ({"k8s": {"x": [{"url": f"postgresql://a:{SECRET}@b/c"}]}}, "k8s.x", "without secrets"),
+    (
+        {"celery": {"config_source": {"s3_secret_access_key": SECRET}}},
+        "celery.config_source.s3_secret_access_key",
+        "without secrets",
+    ),
+    ({"celery": {"broker": f"sqs://q?aws_secret_access_key={SECRET}"}}, "celery.broker", "URL"),
     ({"k8s": SECRET}, "k8s", "wanted keys with values"),
 ]
 
@@ -182,6 +202,10 @@ def test_what_only_looks_like_a_secret_may_stand(tmp_path: Path) -> None:
         "env_secrets": ["etl-passwords"],
         "env_vars": ["DAGSTER_HOME=/opt/dagster", "SHOP_A_PASSWORD"],
         "volumes": [{"name": "passwords", "secret": {"secretName": "etl-passwords"}}],
+        "automount_service_account_token": True,
+        "tolerations": [{"key": "etl", "operator": "Exists"}],
+        "image": "registry.example.com:5000/etl@sha256:00ff",
+        "env": [{"name": "FTP_PASSWORD", "value": "$(OTHER)"}, {"name": "A", "value": "b"}],
         "x": {"value_from": {"secret_key_ref": {"name": "etl", "key": "password"}}},
     }
     assert load(tmp_path, {"executor": "k8s", "k8s": k8s}).execution.k8s == k8s

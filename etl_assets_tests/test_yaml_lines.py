@@ -69,7 +69,7 @@ def test_a_merged_key_may_be_replaced_by_the_mapping_s_own() -> None:
         (b"a: 1\nb: 'c", ":2: wanted YAML, found unexpected end of stream"),
         (b"a: 1\nb: \x01", ":2: wanted YAML, found special characters are not allowed"),
         (b"a: 1\n\xff", ":2: wanted UTF-8, found byte 0xff"),
-        (b"a: *b", ":1: wanted YAML, found undefined alias 'b'"),
+        (b"a: *b", ":1: wanted YAML, found undefined alias"),
         (b"a: 1\n---\nb: 2", ":2: wanted YAML, found another document"),
         (b"a: &b [*b]", ":1: wanted YAML, found maximum recursion depth exceeded"),
         (b"a:\n  - !!python/name:os.system x", ":2: wanted YAML, found could not determine"),

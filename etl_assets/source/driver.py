@@ -32,6 +32,9 @@ class DriverConnection(Connection):
     def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
         if sslp:
             context: ssl.SSLContext = super()._create_ssl_ctx(sslp)  # type: ignore[misc]
+            # Without a CA of one's own PyMySQL verifies against the system's and forgets the name.
+            if sslp.get("check_hostname"):
+                context.check_hostname = True
             return context
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

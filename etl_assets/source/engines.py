@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
 from etl_assets.config import HostConfig
-from etl_assets.config_values import FILE_OPTIONS, PATH_OPTIONS
+from etl_assets.config_driver import FILE_OPTIONS, PATH_OPTIONS
 from etl_assets.errors import ConfigError
 
 CONNECT_DEFAULTS: Mapping[str, Any] = {
@@ -118,7 +118,6 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
     from etl_assets.source.driver import DriverConnection  # noqa: PLC0415
 
     del database  # One engine serves all databases of a server.
-    secret = settings.password.value() if settings.password else ""
     engine = sa.create_engine(
         make_url(settings.url),
         # One shard after another has the same connection; the step's end closes it. Whoever gives
@@ -132,8 +131,6 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
             # PyMySQL takes a CA and verifies nothing with it, unless it is told to.
             **({"ssl_verify_cert": True} if "ssl_ca" in settings.connect else {}),
             **beside(home, settings.connect),
-            # Not in the URL, which errors and logs may show.
-            "password": secret,
             "charset": "utf8mb4",
             # Without decoders every value stays the server's own text, to the last digit.
             "conv": dict(encoders),
@@ -148,17 +145,24 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
         dialect: object, record: object, arguments: Sequence[Any], options: dict[str, Any]
     ) -> DriverConnection:
         del dialect, record
-        return DriverConnection(*arguments, **options)
+        # Read now, kept nowhere, and in no URL, which errors and logs may show. As bytes: the
+        # driver would encode a text as latin1.
+        secret = settings.password.value(home) if settings.password else ""
+        password = secret.encode("utf-8", "surrogateescape")
+        return DriverConnection(*arguments, **{**options, "password": password})
 
     return engine
 
 
 def beside(home: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with relative paths made absolute."""
-    return {
+    """The options as the driver takes them: absolute paths, and a key as bytes."""
+    given = {
         name: str(home / value) if name in PATH_OPTIONS else value
         for name, value in options.items()
     }
+    if "server_public_key" in given:
+        given["server_public_key"] = given["server_public_key"].encode()
+    return given
 
 
 def _sqlite_path(settings: HostConfig, home: Path, database: str) -> Path:

@@ -86,7 +86,7 @@ class PartProcesses:
             replace(task, united=None, spare=unlimited),
             united,
             KeyRange(()),
-            {password.env: password.value()} if password else {},
+            password.environment if password else {},
         )
 
     def __enter__(self) -> Self:

@@ -1,0 +1,66 @@
+"""Whether a condition in SQL stays inside the brackets that are put around it.
+
+`WHERE (…) AND window` holds for every text whose brackets close one another, as the server sees
+them: so not those in a string, and with nothing that makes the server skip what follows. This is
+about brackets alone; whether the condition is right SQL is for the server to say.
+
+The rules are the lexical ones of MySQL and MariaDB under `sql_mode = ''`, which every session has,
+and those of SQLite.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+Backend: TypeAlias = Literal["mysql", "sqlite"]
+
+# A doubled quote inside of a string reads as two strings side by side: it ends at the same place.
+_QUOTED: Mapping[Backend, re.Pattern[str]] = {
+    "mysql": re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`[^`]*+`""", re.DOTALL),
+    "sqlite": re.compile(r"""'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]"""),
+}
+
+_BALANCED = "brackets that close one another"
+
+_REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
+    "mysql": {
+        r"""['"`]""": ("each quote closed", "one that stays open"),
+        r"--|/\*|#": ("no comment, and a space between two minus signs", "a comment"),
+        ";": ("one condition", "a semicolon"),
+        r"\\": ("a backslash inside of quotes only", "one outside"),
+        # MySQL 9 reads $tag$…$tag$ as a string.
+        r"(?<![\w$])\$": ("a name that begins with $ in backticks", "one without"),
+    },
+    "sqlite": {
+        r"""['"`\[]""": ("each quote closed", "one that stays open"),
+        r"--|/\*|#": ("no comment, and a space between two minus signs", "a comment"),
+        ";": ("one condition", "a semicolon"),
+        # A parameter's name may hold brackets.
+        r"[@:?]|(?<![\w$])\$": ("a condition without parameters", "one"),
+    },
+}
+
+
+def condition_problem(text: str, backend: Backend) -> tuple[str, str] | None:
+    """What keeps a condition from staying in its brackets: wanted and found; None where it stays.
+
+    Arguments:
+        text: the condition, as it stands between `(` and a line break and `)`.
+        backend: whose rules apply.
+    """
+    # SQLite ends at a NUL; half a surrogate pair cannot be sent to any server.
+    if re.search("[\0\ud800-\udfff]", text):
+        return "text", "a character that is none"
+    depth = position = 0
+    while position < len(text):
+        if quoted := _QUOTED[backend].match(text, position):
+            position = quoted.end()
+            continue
+        for refused, problem in _REFUSED[backend].items():
+            if re.compile(refused).match(text, position):
+                return problem
+        depth += {"(": 1, ")": -1}.get(text[position], 0)
+        if depth < 0:
+            return _BALANCED, "one that closes too much"
+        position += 1
+    return (_BALANCED, "one that stays open") if depth else None
