@@ -7,6 +7,7 @@ from etl_assets.columns import BINARY_KINDS, Column
 from etl_assets.query import EXPRESSIONS
 from etl_assets_tests.conformance.matrix import FAMILIES
 from etl_assets_tests.conformance.recipes import BASE64, RECIPES, recipe_of
+from etl_assets_tests.conformance.round_trip import LOADABLE, RoundTrip
 from etl_assets_tests.conformance.test_character_sets import DOUBLE, SINGLE
 from etl_assets_tests.servers import Server
 
@@ -60,6 +61,42 @@ def test_the_page_counts_the_characters_that_are_lost_as_the_tests_do() -> None:
     assert counted == {name: lost for name, lost in every.items() if any(lost)}
     whole = {name for name, lost in every.items() if not any(lost)}
     assert whole <= set(re.findall(r"`(\w+)`", text.split("In the\nothers")[0]))
+
+
+def test_the_page_s_load_data_gives_the_table_back(server: Server, round_trip: RoundTrip) -> None:
+    """As it stands on the page, in a session of another time zone and of the server's sql_mode."""
+    shown = re.search(
+        r"```sql\n(SET .*?;)\n(LOAD .*?);\n```", section("Back into MySQL"), re.DOTALL
+    )
+    assert shown is not None
+    with server.connect(database=round_trip.database, local_infile=True) as connection:
+        cursor = connection.cursor()
+        cursor.execute("DROP TABLE IF EXISTS source, orders")
+        cursor.execute("SET time_zone = '+08:00', sql_mode = 'ALLOW_INVALID_DATES'")
+        cursor.execute(
+            "CREATE TABLE source (id int primary key, note text, paid_at timestamp NULL, "
+            "flags bit(3), photo blob, total int AS (id * 2) STORED)"
+        )
+        cursor.execute("CREATE TABLE orders LIKE source")
+        cursor.execute(
+            "INSERT INTO source (id, note, paid_at, flags, photo) VALUES "
+            "(1, 'a\\\\n\"b\", c\nd', '2026-11-02 12:00:00', b'101', x'00FF0A'), "
+            "(2, '', '1970-01-01 08:00:01', b'0', ''), (3, NULL, NULL, NULL, NULL)"
+        )
+        path = round_trip.exported("source", LOADABLE)
+        cursor.execute(shown[1])
+        cursor.execute(shown[2].replace("/data/exports/orders.csv", str(path)))
+        cursor.execute("CHECKSUM TABLE source, orders")
+        (_, before), (_, after) = cursor.fetchall()
+        assert before == after
+        cursor.execute("SELECT UNIX_TIMESTAMP(paid_at) FROM orders ORDER BY id")
+        assert [row[0] for row in cursor.fetchall()] == [1793592000, 1, None]
+
+
+def test_load_data_is_shown_in_one_place() -> None:
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    assert [p.name for p in pages if "LOAD DATA LOCAL" in p.read_text("utf-8")] == ["types.md"]
 
 
 def test_the_list_of_sections_is_whole() -> None:

@@ -1,10 +1,12 @@
 """Rows over an encrypted connection, and whom it trusts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import ShardError
 from etl_assets_tests.certificates import make_certificate
@@ -67,3 +69,33 @@ def test_another_authority_s_certificate_is_refused(
     _, stranger = make_certificate(tmp_path)
     with pytest.raises(ShardError, match="CERTIFICATE_VERIFY_FAILED"):
         Exporter(server, tmp_path, connect={"ssl_ca": str(stranger)}).export(database, "t")
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "told"),
+    [
+        ("127.0.0.1", True, None),
+        # Another name of the same address, which the certificate does not have.
+        ("127.1", True, "Hostname mismatch"),
+        ("127.0.0.1", False, "self-signed certificate"),
+    ],
+)
+def test_without_an_authority_of_one_s_own_the_system_s_count_and_names_too(  # noqa: PLR0917
+    tls_server: tuple[Server, str],
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    trusted: bool,
+    told: str | None,
+) -> None:
+    server = replace(tls_server[0], host=name)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    engine = Exporter(server, tmp_path, connect={"ssl_verify_identity": True}).engines()
+    if told is None:
+        with engine.get(HOST, "").connect() as connection:
+            assert connection.execute(sa.text("SHOW STATUS LIKE 'Ssl_cipher'")).one()[1]
+        return
+    with pytest.raises(DBAPIError, match=told):
+        engine.get(HOST, "").connect()
