@@ -316,8 +316,7 @@ class ExportConfig(Model):
         """Passwords and certificates that are not there; only whoever connects needs them."""
         for name, host in self.hosts.items():
             if host.password is not None and (missing := host.password.missing(self.home)):
-                key, problem = missing
-                yield ("hosts", name, "password", key), problem
+                yield ("hosts", name, "password", missing[0]), missing[1]
             for key in FILE_OPTIONS:
                 if key in host.connect and (problem := unreadable(self.home / host.connect[key])):
                     yield ("hosts", name, "connect", key), problem
