@@ -43,7 +43,7 @@ def split_shop(cluster: Cluster, folder: Path, where: str = "", tables: int = 1)
 
 def open_sockets(port: int) -> set[int]:
     """The local ports of this machine's connections to a server that nobody has closed."""
-    # From proc(5) on net/tcp: local and remote address in hexadecimal digits, state 01: established.
+    # From proc(5) on net/tcp: local and remote address in hexadecimal digits; 01: established.
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {
         int(local.split(":")[1], 16)
