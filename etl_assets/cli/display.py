@@ -78,6 +78,7 @@ class _LiveDisplay:
         self._began = time.monotonic()
         # Refreshed by update() alone: a thread of its own would not survive the next fork well.
         self._live = Live(self._bar, console=console, auto_refresh=False)
+        self._told = self._heeded = 0
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -100,9 +101,11 @@ class _LiveDisplay:
         self._bar.update(self._task, completed=finished, total=len(progress.shards), facts=facts)
         lines = [Text("  " + _sentence(shard)) for shard in progress.running[:_SHOWN_SHARDS]]
         lines += [Text("  " + _sentence(shard), style="red") for shard in progress.failed]
-        # Gone as soon as something moves: then it has been heeded.
-        if not progress.running and not finished:
-            lines += [Text("  " + notice, style="yellow") for notice in progress.notices]
+        # Gone as soon as a shard has ended after it: then it has been heeded.
+        if progress.changed:
+            self._heeded = self._told
+        self._told = len(progress.notices)
+        lines += [Text("  " + n, style="yellow") for n in progress.notices[self._heeded :]]
         self._live.update(Group(self._bar, *lines), refresh=True)
 
 

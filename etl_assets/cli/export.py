@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -25,6 +26,7 @@ from etl_assets.errors import StoreError
 from etl_assets.shard_export import query_record, window_record
 from etl_assets.store.complete import is_complete, proven_manifest, reset_window
 from etl_assets.store.files import Folder, open_folder
+from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
 from etl_assets.topology import Shard
 
@@ -49,7 +51,10 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
     console = Console(emoji=False)
     left = list(exports)
     interrupted = False
-    with open_instance(home) as instance:
+    with (
+        open_instance(home) as instance,
+        while_waiting(partial(_say, console), interrupts.give_up),
+    ):
         sweep_dead_runs(instance)
         try:
             for export in exports:
@@ -57,6 +62,9 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
                     break
                 try:
                     done = _export(config, instance, export, options, interrupts, console)
+                except KeyboardInterrupt:
+                    # From amid the wait for a lock.
+                    break
                 except StoreError as error:
                     # The folder of one window; those of others may be elsewhere.
                     print(f"failed: {export.title}: {error}", file=sys.stderr)

@@ -10,9 +10,9 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
 from etl_assets import errors
 from etl_assets.defs.checks import CAUSE
-from etl_assets.defs.executor import NOTICE_EVENT
 from etl_assets.defs.lanes import Lane
 from etl_assets.defs.names import shard_key
+from etl_assets.defs.notices import NOTICE_EVENT
 from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.topology import Shard
 

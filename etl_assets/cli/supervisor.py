@@ -35,6 +35,11 @@ class Interrupts:
         if self.received is None:
             self.received = number
 
+    def give_up(self) -> None:
+        """Raise KeyboardInterrupt once one has come: where nothing is to be undone any more."""
+        if self.received is not None:
+            raise KeyboardInterrupt
+
     @property
     def exit_code(self) -> int:
         """130 after Ctrl-C, 143 after SIGTERM."""

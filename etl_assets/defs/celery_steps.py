@@ -19,7 +19,8 @@ from dagster_celery.tasks import create_task
 from etl_assets.config import ExportConfig
 from etl_assets.config_executors import CeleryConfig
 from etl_assets.defs.celery_tasks import StepTask, WorkerWatch
-from etl_assets.defs.executor import NOTICE_EVENT, OwnedExecutor, set_pool_limits
+from etl_assets.defs.executor import OwnedExecutor, set_pool_limits
+from etl_assets.defs.notices import NOTICE_EVENT
 
 _SETTINGS = {
     # A worker may be started before its broker.

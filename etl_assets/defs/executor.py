@@ -18,8 +18,6 @@ from etl_assets.topology import LogicalTable
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
 _IN_PROCESS: Any = dg.in_process_executor.executor_creation_fn
 PRELOAD = ["etl_assets.defs.preload"]
-NOTICE_EVENT = "etl_assets_notice"
-"""The metadata of an engine event that the command line shows while the run goes on."""
 
 
 def export_executor(

@@ -17,6 +17,7 @@ from etl_assets.defs.io_managers import CommittedShard, CsvIOManager
 from etl_assets.defs.lanes import Lane
 from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import shard_key, source_key
+from etl_assets.defs.notices import saying_who_is_waited_for
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -88,7 +89,7 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         # A trial is not split.
         parts = 1 if context.resources.csv.limit is not None else table.settings.split
         # The pool counts steps, whatever they weigh; these slots count connections.
-        with ending_with_the_run():
+        with ending_with_the_run(), saying_who_is_waited_for(context):
             if shards:
                 with connection_slots(context, lane.host, limit, parts) as slots:
                     tasks = _tasks(context, config, table, slots)

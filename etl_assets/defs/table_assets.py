@@ -9,6 +9,7 @@ from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, ro
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
+from etl_assets.defs.notices import notice, saying_who_is_waited_for
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.errors import EtlAssetsError
 from etl_assets.store.complete import StagedWindow, complete_window, stage_window
@@ -33,7 +34,7 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
         required_resource_keys={"csv"},
     )
     def complete(context: dg.OpExecutionContext) -> Iterator[Any]:
-        with ending_with_the_run():
+        with ending_with_the_run(), saying_who_is_waited_for(context):
             yield from _complete(context, table)
 
     return dg.AssetsDefinition(
@@ -65,6 +66,9 @@ def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[A
         if is_selected:
             # Of steps that were killed: nothing else stays beside the files and their manifests.
             folder.sweep()
+            # Once a run, not with each shard.
+            if lost := folder.unlocked():
+                notice(context, lost)
             staged = stage_window(folder, partition, table.shards, table.settings)
         else:
             # The check alone, which may be executed without the asset.

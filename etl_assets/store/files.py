@@ -13,12 +13,13 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 from uuid import uuid4
 
+from etl_assets.store.locks import has_locks, lock, open_regular
 from etl_assets.store.scratch import Scratch, store_error, write_all
 
 READ_BYTES = 1 << 20
@@ -129,6 +130,10 @@ class Folder(ABC):
         """The temporary files that `sweep` would remove."""
         return []
 
+    def unlocked(self) -> str:
+        """What is lost, in one line, where files and folders cannot be locked; else nothing."""
+        return ""
+
     def uri(self, name: str) -> str:
         """A file's URI."""
         return self.location(name)
@@ -207,16 +212,15 @@ class LocalFolder(Folder):
     def _locked(self, held: contextlib.ExitStack) -> bool:
         """Lock the folder itself, so that no lock file stays in it."""
         try:
-            folder = os.open(self._path, os.O_RDONLY)
+            folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
             held.callback(os.close, folder)
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            return lock(folder, str(self._path))
         except OSError:
-            # There is none yet; or its file system, such as NFS, locks no folders.
+            # There is none yet.
             return False
-        return True
 
     def open(self, name: str) -> IO[bytes]:
-        return (self._path / name).open("rb")
+        return open(open_regular(self._path / name), "rb")
 
     def size(self, name: str) -> int | None:
         try:
@@ -249,21 +253,30 @@ class LocalFolder(Folder):
     def sweep(self) -> list[str]:
         swept = []
         for entry in self._temporary():
-            with contextlib.suppress(OSError), entry.open("rb") as file:
-                # Those of living writers are locked.
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                entry.unlink()
+            if _is_left(entry, fcntl.LOCK_EX, Path.unlink):
                 swept.append(entry.name)
         return swept
 
     def abandoned(self) -> list[str]:
-        found = []
-        for entry in self._temporary():
-            with contextlib.suppress(OSError), entry.open("rb") as file:
-                # Shared: whoever only looks keeps nobody else from looking.
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                found.append(entry.name)
-        return sorted(found)
+        # Shared: whoever only looks keeps nobody else from looking.
+        return sorted(e.name for e in self._temporary() if _is_left(e, fcntl.LOCK_SH))
+
+    def unlocked(self) -> str:
+        try:
+            folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return ""
+        try:
+            with closing(self.scratch()) as file:
+                lost = []
+                if not has_locks(folder):
+                    lost.append("export a window only once at a time")
+                if not has_locks(file.fileno()):
+                    lost.append("remove yourself what killed exports leave there")
+        finally:
+            os.close(folder)
+        what = f"{self._path}: its file system lacks locks on folders or files"
+        return f"{what}; {', and '.join(lost)}" if lost else ""
 
     def _temporary(self) -> list[Path]:
         try:
@@ -276,21 +289,49 @@ def _is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(TEMPORARY_MARK)
 
 
+def _is_left(path: Path, kind: int, then: Callable[[Path], object] = bool) -> bool:
+    """Whether a temporary file is one of a writer that is gone; then something is done with it.
+
+    Those of living writers are locked; where there are no locks, nobody can tell.
+    """
+    try:
+        # What is no regular file, or a link to one, this product has not written.
+        descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        then(path)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 class _LocalStagedFile(StagedFile):
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(name)
         self._final = folder / name
         self._temporary = folder / f".{name}.{uuid4().hex[:12]}{TEMPORARY_MARK}"
         self._is_durable = False
-        # Unbuffered: blocks arrive large already.
-        self._file = self._temporary.open("xb", buffering=0)
-        # The lock says that the writer lives: it goes with the process, however that ends.
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        # A sweep may have come between the two.
+        self._file = self._create()
+        # A sweep may have come between making and locking it.
         while not os.fstat(self._file.fileno()).st_nlink:
             self._file.close()
-            self._file = self._temporary.open("xb", buffering=0)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._file = self._create()
+
+    def _create(self) -> IO[bytes]:
+        # Unbuffered: blocks arrive large already.
+        file = self._temporary.open("xb", buffering=0)
+        try:
+            # The lock says that the writer lives: it goes with the process, however that ends.
+            lock(file.fileno(), str(self._temporary))
+        except BaseException:
+            file.close()
+            self._temporary.unlink(missing_ok=True)
+            raise
+        return file
 
     def write(self, data: bytes) -> object:
         self._is_durable = False
