@@ -15,6 +15,8 @@ errors cross process boundaries.
 SettingError stands beside the tree: whoever validates settings turns it into a ConfigError.
 """
 
+from etl_assets.printable import printable
+
 
 class EtlAssetsError(Exception):
     """Base of the tree.
@@ -47,7 +49,7 @@ class EtlAssetsError(Exception):
         text = self.problem + (": " + ", ".join(facts) if facts else "")
         text = f"{text}; {self.next_step}" if self.next_step else text
         # One line, whatever a server says; the spaces of a value stay as they are.
-        return " ".join(line.strip() for line in text.splitlines() if line.strip())
+        return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))
 
 
 class UsageError(EtlAssetsError):

@@ -9,7 +9,9 @@ from typing import Any
 import click
 from dotenv import load_dotenv
 
-from etl_assets.errors import EtlAssetsError
+from etl_assets.cli.streams import lost
+from etl_assets.errors import EtlAssetsError, UsageError
+from etl_assets.printable import printable
 
 
 def _tidy(context: click.Context, option: click.Parameter, given: Path | None) -> Path | None:
@@ -80,7 +82,7 @@ def plan(tables: tuple[str, ...], config: Path | None, *, check: bool) -> int:
     """Show logical tables, hosts, shards and windows."""
     from etl_assets.cli.plan import show_plan  # noqa: PLC0415
 
-    return show_plan(config, tables, check=check)
+    return _written(show_plan(config, tables, check=check))
 
 
 @cli.command()
@@ -89,7 +91,7 @@ def discover(config: Path | None) -> int:
     """Resolve `match:` patterns into etl_assets.lock and say what changed."""
     from etl_assets.cli.discover import run_discover  # noqa: PLC0415
 
-    return run_discover(config)
+    return _written(run_discover(config))
 
 
 @cli.command()
@@ -118,7 +120,7 @@ def verify(tables: tuple[str, ...], config: Path | None, partitions: tuple[str, 
     """Read every CSV again and compare it with its manifest."""
     from etl_assets.cli.verify import run_verify  # noqa: PLC0415
 
-    return run_verify(config, *_names_and_keys(tables, partitions))
+    return _written(run_verify(config, *_names_and_keys(tables, partitions)))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
@@ -133,8 +135,8 @@ def ui(config: Path | None, options: tuple[str, ...]) -> int:
 
 def run() -> int:
     """Run the command line and give its exit code; errors are one line on stderr."""
-    load_dotenv(Path.cwd() / ".env")
     try:
+        _load_environment()
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -143,20 +145,48 @@ def run() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _load_environment() -> None:
+    """Take what `.env` in the working directory sets, as Dagster does.
+
+    Raises:
+        UsageError: it is no text, or there is no such directory any more.
+    """
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the working directory", wanted="a folder", found="none", next_step="go to another one"
+        ) from None
+    path = folder / ".env"
+    try:
+        load_dotenv(path)
+    except (OSError, ValueError) as error:
+        found = "other bytes" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UsageError(
+            str(path), wanted="text in UTF-8", found=found, next_step="mend or remove it"
+        ) from None
+
+
+def _written(code: int) -> int:
+    """A command's exit code, which fails where what was asked for could not be written."""
+    error = lost()
+    if error is None:
+        return code
+    print(f"etl-assets: standard output: {error.strerror}", file=sys.stderr)
+    return code or 1
+
+
 def _failed(error: click.ClickException | EtlAssetsError | OSError) -> int:
     match error:
         case click.exceptions.NoArgsIsHelpError():
             error.show()
             return 2
         case click.ClickException():
-            print(f"etl-assets: {error.format_message()} See --help.", file=sys.stderr)
+            print(printable(f"etl-assets: {error.format_message()} See --help."), file=sys.stderr)
             return 2
         case EtlAssetsError():
             print(f"etl-assets: {error}", file=sys.stderr)
             return error.exit_code
-        case BrokenPipeError():
-            # Whoever read the output has left; Python would complain at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         case _:
-            print(f"etl-assets: {error}", file=sys.stderr)
+            print(printable(f"etl-assets: {error}"), file=sys.stderr)
     return 1

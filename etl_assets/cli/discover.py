@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.errors import ConfigError, ShardError
 from etl_assets.lock import LOCK_NAME, Names, PatternKey, natural_order, read_lock, write_lock
+from etl_assets.printable import printable
 from etl_assets.source.catalog import TableName, matching_tables
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
@@ -31,10 +32,10 @@ def run_discover(config_path: Path | None) -> int:
     for key, names in found.items():
         table, host, match = key
         for line in _changes((before or {}).get(key, []), names):
-            print(f"{table} {host}: {line}")
-        print(f"{table} {host}: {len(names)} tables match {match}")
+            print(printable(f"{table} {host}: {line}"))
+        print(printable(f"{table} {host}: {len(names)} tables match {match}"))
     for table, host, match in sorted((before or {}).keys() - found.keys()):
-        print(f"{table} {host}: dropped {match}, which the configuration has no more")
+        print(printable(f"{table} {host}: dropped {match}, which the configuration has no more"))
     _write(config.home / LOCK_NAME, before, found)
     empty = [key for key, names in found.items() if not names]
     for key in empty:
@@ -59,8 +60,10 @@ def _before(folder: Path) -> Mapping[PatternKey, Names] | None:
         return read_lock(folder).resolved
     except ConfigError as error:
         print(
-            f"{error.problem}: wanted {error.wanted}, found {error.found}; "
-            "every pattern is resolved anew",
+            printable(
+                f"{error.problem}: wanted {error.wanted}, found {error.found}; "
+                "every pattern is resolved anew"
+            ),
             file=sys.stderr,
         )
         return None

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from etl_assets.cli.progress import RunProgress, ShardProgress, State
+from etl_assets.printable import printable
 
 _SHOWN_SHARDS = 8
 
@@ -110,6 +111,10 @@ class _LiveDisplay:
 
 
 def _sentence(progress: ShardProgress) -> str:
+    return printable(_words(progress))
+
+
+def _words(progress: ShardProgress) -> str:
     match progress.state:
         case State.DONE:
             return (

@@ -3,6 +3,7 @@
 Every step process imports this module too (it is its parent's main module), so it stays light.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -14,7 +15,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def exit_at_once(number: int, frame: FrameType | None) -> None:
     """Before anything was begun there is nothing to undo: one line, no traceback."""
     del frame
-    os.write(2, b"\netl-assets: interrupted before anything was begun\n")
+    with contextlib.suppress(OSError):
+        os.write(2, b"\netl-assets: interrupted before anything was begun\n")
     # No clean-up: half-imported modules must not run theirs.
     os._exit(128 + number)
 
@@ -23,6 +25,9 @@ def main() -> None:
     """Run the command line; exits with the codes of the manual."""
     for number in SIGNALS:
         signal.signal(number, exit_at_once)
+    from etl_assets.cli.streams import open_streams  # noqa: PLC0415
+
+    open_streams()
     from etl_assets.cli.app import run  # noqa: PLC0415
 
     code = run()

@@ -12,6 +12,7 @@ from etl_assets.config import ExportConfig, TableConfig, load_config
 from etl_assets.defs.partitions import first_window, partitions_of, window_of
 from etl_assets.defs.schedules import cron_of
 from etl_assets.drift import Finding, compare, rows_outside
+from etl_assets.printable import printable
 from etl_assets.source.engines import Engines
 from etl_assets.topology import LogicalTable, Shard
 
@@ -25,7 +26,7 @@ def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) ->
     chosen = chosen_tables(tables, names)
     for table in chosen:
         for line in _plan(config, table, whole=bool(names)):
-            print(line)
+            print(printable(line))
     if not check:
         return 0
     findings = _findings(config, tables, chosen)
@@ -53,7 +54,7 @@ def _findings(
 def _as_table(findings: Sequence[Finding]) -> Iterator[str]:
     """The findings in columns as wide as their longest entries."""
     rows = [
-        (f.table, f.where, f.problem if f.is_problem else f"{f.problem} (allowed)")
+        (f.table, printable(f.where), printable(f.problem) + ("" if f.is_problem else " (allowed)"))
         for f in findings
     ]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(2)] if rows else []

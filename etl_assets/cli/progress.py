@@ -14,6 +14,7 @@ from etl_assets.defs.lanes import Lane
 from etl_assets.defs.names import shard_key
 from etl_assets.defs.notices import NOTICE_EVENT
 from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
+from etl_assets.printable import printable
 from etl_assets.topology import Shard
 
 _OWN_ERRORS = frozenset(name for name, kind in vars(errors).items() if isinstance(kind, type))
@@ -117,7 +118,7 @@ class RunProgress:
             case DagsterEventType.STEP_FAILURE:
                 self._step_failed(event)
             case DagsterEventType.RUN_FAILURE:
-                self.failure = event.message or ""
+                self.failure = printable(event.message or "")
 
     def _started(self, step_key: str) -> None:
         lane = self.lanes.get(step_key)
@@ -144,7 +145,7 @@ class RunProgress:
         evaluation = event.asset_check_evaluation_data
         if evaluation.passed:
             return
-        cause = str(evaluation.metadata[CAUSE].value)
+        cause = printable(evaluation.metadata[CAUSE].value)
         progress = self._by_key.get(evaluation.asset_key)
         if progress is None:
             self.warnings.append(cause)
@@ -160,7 +161,7 @@ class RunProgress:
             self._queues[event.step_key or ""] = [one for one in ordered if one is not None]
             self._next_of_lane(event.step_key or "")
         if NOTICE_EVENT in metadata:
-            self.notices.append(str(metadata[NOTICE_EVENT].value))
+            self.notices.append(printable(metadata[NOTICE_EVENT].value))
         if PROGRESS_EVENT not in metadata:
             return
         progress = self._by_key.get(
@@ -173,9 +174,10 @@ class RunProgress:
             progress.expected = _number(metadata, "expected") or None
 
     def _step_failed(self, event: DagsterEvent) -> None:
-        cause = _cause(event)
-        if cause is None:
+        found = _cause(event)
+        if found is None:
             return
+        cause = printable(found)
         lane = self.lanes.get(event.step_key or "")
         if lane is None:
             self.refusal = cause
@@ -183,7 +185,8 @@ class RunProgress:
         for shard in lane.shards:
             progress = self.shards.get(shard)
             if progress is not None and progress.state in (State.WAITING, State.RUNNING):
-                self._fail(progress, f"{shard}: {cause}" if str(shard) not in cause else cause)
+                name = printable(shard)
+                self._fail(progress, f"{name}: {cause}" if name not in cause else cause)
 
     def _fail(self, progress: ShardProgress, cause: str) -> None:
         progress.state = State.FAILED

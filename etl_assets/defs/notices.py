@@ -1,4 +1,4 @@
-"""What the user should know while a run goes on: events that the command line shows as they come."""
+"""What the user should know while a run goes on: events that the command line shows at once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

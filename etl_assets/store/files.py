@@ -14,6 +14,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
@@ -220,7 +221,7 @@ class LocalFolder(Folder):
             return False
 
     def open(self, name: str) -> IO[bytes]:
-        return open(open_regular(self._path / name), "rb")
+        return os.fdopen(open_regular(self._path / name), "rb")
 
     def size(self, name: str) -> int | None:
         try:
@@ -251,11 +252,8 @@ class LocalFolder(Folder):
         return (self._path / name).as_uri()
 
     def sweep(self) -> list[str]:
-        swept = []
-        for entry in self._temporary():
-            if _is_left(entry, fcntl.LOCK_EX, Path.unlink):
-                swept.append(entry.name)
-        return swept
+        left = partial(_is_left, kind=fcntl.LOCK_EX, then=Path.unlink)
+        return [entry.name for entry in self._temporary() if left(entry)]
 
     def abandoned(self) -> list[str]:
         # Shared: whoever only looks keeps nobody else from looking.

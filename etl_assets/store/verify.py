@@ -10,6 +10,7 @@ from functools import partial
 from pydantic import ValidationError
 
 from etl_assets.errors import CsvError
+from etl_assets.printable import printable
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -30,22 +31,17 @@ _SEE = "see to its permissions, then verify again"
 
 def verify_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
     """Every finding; nothing where all is proven."""
-    yield from map(_printable, _window(folder, partition, shards))
+    yield from map(printable, _window(folder, partition, shards))
 
 
 def verify_shard(folder: Folder, partition: str, shard: Shard) -> Iterator[str]:
     """Every finding of one shard's files; nothing where they are proven."""
     found = _claimed(folder, partition, folder.names(), shard)
     if isinstance(found, str):
-        yield _printable(found)
+        yield printable(found)
         return
     for claim in Claim.of_shard(found):
-        yield from map(_printable, verify_file(folder, claim))
-
-
-def _printable(finding: str) -> str:
-    """A name may hold any character; what cannot be printed is shown by its code."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in finding)
+        yield from map(printable, verify_file(folder, claim))
 
 
 def verify_file(
