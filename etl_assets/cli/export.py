@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rich.filesize import decimal
 from etl_assets.cli.again import command
 from etl_assets.cli.asked import Export, ExportOptions, asked_exports
 from etl_assets.cli.display import open_display
-from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home
+from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home, telling_of
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
@@ -50,21 +51,22 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
     # A name such as `:x:` is no picture.
     console = Console(emoji=False)
     left = list(exports)
-    interrupted = False
+    interrupted = True
     with (
-        open_instance(home) as instance,
+        # What ends the wait for a lock.
+        suppress(KeyboardInterrupt),
         while_waiting(partial(_say, console), interrupts.give_up),
+        open_instance(home) as instance,
     ):
-        sweep_dead_runs(instance)
+        with telling_of(home):
+            sweep_dead_runs(instance)
         try:
             for export in exports:
                 if interrupts.received is not None:
                     break
                 try:
-                    done = _export(config, instance, export, options, interrupts, console)
-                except KeyboardInterrupt:
-                    # From amid the wait for a lock.
-                    break
+                    with telling_of(home, StoreError):
+                        done = _export(config, instance, export, options, interrupts, console)
                 except StoreError as error:
                     # The folder of one window; those of others may be elsewhere.
                     print(f"failed: {export.title}: {error}", file=sys.stderr)
@@ -119,12 +121,14 @@ def _export(
     log = Path(instance.root_directory) / "logs" / f"{run.run_id}.log"
     progress = RunProgress.of(shards, lanes_of(config, export.table))
     began = time.monotonic()
-    with open_display(console, export.title) as display:
-        status = supervise(
-            instance, RunRequest(run, job, log), progress, interrupts, display.update
-        )
-    # Of steps that were killed; those of other living writers stay.
-    folder.sweep()
+    try:
+        with open_display(console, export.title) as display:
+            status = supervise(
+                instance, RunRequest(run, job, log), progress, interrupts, display.update
+            )
+    finally:
+        # Of steps that were killed; those of other living writers stay.
+        folder.sweep()
     succeeded = status is dg.DagsterRunStatus.SUCCESS
     if succeeded:
         log.unlink(missing_ok=True)

@@ -1,5 +1,10 @@
 """The settings of an instance's folder."""
 
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -7,11 +12,15 @@ import dagster as dg
 import pytest
 import yaml
 
-from etl_assets.cli.instance import HOME_VARIABLE, prepare_home
+from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home, telling_of
 from etl_assets.config import CONFIG_VARIABLE
+from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets.defs.storage import KeptEventLogStorage
+from etl_assets.errors import UsageError
 from etl_assets_tests.cli.command import etl_assets
+from etl_assets_tests.cli.running import running
 from etl_assets_tests.cli.shop import DAY, small_shop
+from etl_assets_tests.store.test_locks import held
 
 EXPORT = ("export", "orders", "--partition", DAY)
 
@@ -57,6 +66,83 @@ def test_settings_that_cannot_be_opened_are_told_in_one_line(tmp_path: Path) -> 
     (problem,) = done.problems
     assert f"{home}/dagster.yaml: wanted settings that Dagster can open" in problem
     assert shop.names() == []
+
+
+def _garbage(home: Path) -> None:
+    (home / "history" / "runs.db").write_bytes(b"garbage" * 100)
+
+
+def _half_made(home: Path) -> None:
+    with closing(sqlite3.connect(home / "history" / "runs.db")) as connection:
+        connection.execute("DROP TABLE runs")
+
+
+def _folder_as_settings(home: Path) -> None:
+    (home / "dagster.yaml").unlink()
+    (home / "dagster.yaml").mkdir()
+
+
+def _folder_as_database(home: Path) -> None:
+    (home / "history" / "runs.db").unlink()
+    (home / "history" / "runs.db").mkdir()
+
+
+def _other_bytes(home: Path) -> None:
+    (home / "dagster.yaml").write_bytes(b"a: \xe9\n")
+
+
+def _file_as_home(home: Path) -> None:
+    shutil.rmtree(home)
+    home.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (_garbage, "file is not a database; move its damaged folders"),
+        (_half_made, "no such table: runs; move its damaged folders"),
+        (_folder_as_settings, "dagster.yaml: the runs cannot be recorded there: Is a directory"),
+        (_folder_as_database, "unable to open database file; let this account"),
+        (_other_bytes, "dagster.yaml: wanted text in UTF-8"),
+        (_file_as_home, "File exists; move away"),
+    ],
+)
+def test_a_home_that_cannot_be_used_is_one_line_with_the_cause(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path], None],
+    cause: str,
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv(CONFIG_VARIABLE, "")
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    config = small_shop(tmp_path).config
+    with open_instance(prepare_home(config)):
+        pass
+    spoil(home)
+    with pytest.raises(UsageError) as refused:  # noqa: PT012
+        prepare_home(config)
+        with open_instance(home) as instance, telling_of(home):
+            sweep_dead_runs(instance)
+    assert str(home) in str(refused.value)
+    assert cause in str(refused.value)
+    assert "SELECT" not in str(refused.value)
+
+
+def test_a_wait_for_whoever_opens_the_home_can_be_interrupted(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    home = tmp_path / ".dagster_home"
+    home.mkdir()
+    (home / ".opening.lock").touch()
+    with held(home / ".opening.lock") as pid, running(shop, *EXPORT) as command:
+        assert command.process.stdout is not None
+        assert f"{home}: waits for process {pid} " in command.process.stdout.readline()
+        command.process.send_signal(signal.SIGTERM)
+        done = command.end(30)
+    assert done.code == 143
+    (problem,) = done.problems
+    assert problem.startswith("etl-assets: interrupted; ")
+    assert not shop.window().exists()
 
 
 @pytest.mark.parametrize("name", ["postgres", "mysql"])

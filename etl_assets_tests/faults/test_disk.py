@@ -142,3 +142,16 @@ def test_a_read_only_folder_is_told(tmp_path: Path, full_disk: Path) -> None:
     assert "Read-only file system" in done.err
     assert "Traceback" not in done.err
     assert snapshot(full_disk / "orders" / DAY) == before
+
+
+def test_a_home_that_becomes_full_amid_the_run_is_told_in_one_line(
+    tmp_path: Path, full_disk: Path
+) -> None:
+    shop = small_shop(tmp_path)
+    done = etl_assets(tmp_path, *EXPORT, env={"DAGSTER_HOME": str(full_disk)})
+    assert done.code == 1
+    (problem,) = done.problems
+    assert problem.startswith(f"failed: orders {DAY}: DAGSTER_HOME {full_disk}")
+    assert problem.endswith("; then export with --resume")
+    assert "make room on its disk" in problem
+    assert not [name for name in shop.names() if name.startswith(".")]
