@@ -13,6 +13,7 @@ from upath import UPath
 
 from etl_assets.errors import StoreError
 from etl_assets.store.files import Folder, LocalFolder, StagedFile
+from etl_assets.store.refusals import is_refusal, refusal
 from etl_assets.store.scratch import store_error
 
 _PUT_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
@@ -122,18 +123,18 @@ def _told(location: str) -> Iterator[None]:
     except (StoreError, FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise store_error(location, error) from error
+        raise _store_error(location, error) from error
     except Exception as error:
         if not type(error).__module__.startswith(_LIBRARIES):
             raise
-        raise StoreError(f"{location}: {error}", next_step=_NEXT_STEP) from error
+        raise refusal(location, error) from error
+
+
+def _store_error(location: str, error: OSError) -> StoreError:
+    return refusal(location, error) if is_refusal(error) else store_error(location, error)
 
 
 _LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "azure", "gcsfs", "google", "fsspec", "s3fs")
-_NEXT_STEP = (
-    "see to the bucket, the address, the credentials and what they permit; the object before it "
-    "stays"
-)
 
 
 class _Upload(StagedFile):
@@ -205,4 +206,4 @@ class _Upload(StagedFile):
             with _told(str(self._path)):
                 yield
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise store_error(str(self._path), error) from error
+            raise _store_error(str(self._path), error) from error

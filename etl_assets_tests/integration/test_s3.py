@@ -157,7 +157,8 @@ def test_a_bucket_that_is_not_there_fails_each_shard_with_the_cause(
     assert len(failed) == 4
     assert failed[0].startswith(
         f"failed: demo.shop_00.orders_00: s3://elsewhere/in/orders/{DAY}/"
-        "demo.shop_00.orders_00.csv: The specified bucket does not exist; see to "
+        "demo.shop_00.orders_00.csv: The specified bucket does not exist (NoSuchBucket); "
+        "make the bucket, or mend `output.directory`"
     )
     assert "Traceback" not in done.err
 
