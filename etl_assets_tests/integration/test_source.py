@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pymysql.cursors import Cursor
 from pymysql.err import OperationalError
 
+from etl_assets.config import HostConfig
 from etl_assets.source.abandon import end_query, thread_of
 from etl_assets.source.catalog import databases_of, matching_tables, tables_of
 from etl_assets.source.engines import Engines
@@ -316,3 +317,21 @@ def test_sqlite_files_are_read_only_and_never_made(tmp_path: Path) -> None:
     with pytest.raises(sa.exc.OperationalError), open_snapshot(engines, shard):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("password", ["pä", "密码€"])
+def test_a_password_is_sent_as_the_server_s_own_clients_send_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    name = f"{server.reader}_p"
+    monkeypatch.setenv("ODD_PASSWORD", password)
+    url = f"mysql+pymysql://{name}@{server.host}:{server.port}"
+    hosts = {HOST: HostConfig(url=url, password={"env": "ODD_PASSWORD"})}  # type: ignore[arg-type]
+    engines = Engines(hosts, Path())
+    server.execute(f"CREATE USER {name} IDENTIFIED BY '{password}'")
+    try:
+        with engines.get(HOST, "").connect() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() is not None
+    finally:
+        engines.dispose()
+        server.execute(f"DROP USER {name}")
