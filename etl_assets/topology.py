@@ -7,7 +7,7 @@ etl_assets.lock, which `etl-assets discover` writes. Nothing here connects to a 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import bracex
@@ -75,6 +75,23 @@ def shorten(stem: str) -> str:
     kept = encoded[:room].decode(errors="ignore")
     # A percent code is not cut in the middle.
     return re.sub(r"%.?$", "", kept) + "~" + digest
+
+
+def twins_of(shards: Iterable[Shard]) -> dict[Shard, Shard]:
+    """Shards whose file names differ in letter case or Unicode's normal form alone, each with one.
+
+    MySQL on Linux takes such names for two tables, and most file systems there for two files.
+    """
+    alike: dict[str, list[Shard]] = {}
+    for shard in shards:
+        folded = unicodedata.normalize("NFC", shard.file_stem).casefold()
+        alike.setdefault(unicodedata.normalize("NFC", folded), []).append(shard)
+    return {
+        shard: group[1] if shard == group[0] else group[0]
+        for group in alike.values()
+        if len(group) > 1
+        for shard in group
+    }
 
 
 def load_topology(config: ExportConfig) -> tuple[LogicalTable, ...]:

@@ -23,6 +23,7 @@ from etl_assets.topology import (
     safe_name,
     shorten,
     split_name,
+    twins_of,
 )
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -223,3 +224,16 @@ def test_only_a_slash_and_what_looks_like_one_is_encoded() -> None:
     assert list(map(key_part, names)) == [
         "per%cent", "x%2Fy", "x%252Fy", "x%2525y", "%2f", "100%",
     ]  # fmt: skip
+
+
+def test_shards_whose_files_differ_in_letter_case_or_normal_form_are_twins() -> None:
+    # A combining mark is percent-encoded in a file's name; Korean is decomposed into letters.
+    names = ("t", "T", "\uac00", "\u1100\u1161", "caf\u00e9", "cafe\u0301", "t2")
+    shards = [Shard("orders", "demo", "shop", name) for name in names]
+    t, upper, composed, decomposed, *_ = shards
+    assert twins_of(shards) == {
+        t: upper,
+        upper: t,
+        composed: decomposed,
+        decomposed: composed,
+    }

@@ -39,7 +39,7 @@ from etl_assets.shard_export import (
 from etl_assets.sizes import last_sizes
 from etl_assets.store.complete import proven_manifest
 from etl_assets.store.verify import verify_shard
-from etl_assets.topology import LogicalTable, Shard
+from etl_assets.topology import LogicalTable, Shard, twins_of
 from etl_assets.windows import Window
 
 CHECK_NAME = "rows_match_source"
@@ -126,10 +126,13 @@ def _export(
     """Export shard after shard; a failed one does not stop the others, but fails the step."""
     failures: list[str] = []
     host = HostWatch()
+    twins = twins_of(table.shards)
     for name, shard in _largest_first(context, table, shards).items():
         began = time.monotonic()
         try:
             host.refuse(shard)
+            if shard in twins:
+                _refuse_one_file(context, shard, twins[shard])
             done = _proven_before(context, task_of(shard)) or _committed(context, task_of(shard))
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
@@ -158,6 +161,19 @@ def _export(
     if failures:
         # What may heal by itself has been tried again already.
         raise Failure("\n".join(failures), allow_retries=False)
+
+
+def _refuse_one_file(context: dg.OpExecutionContext, shard: Shard, twin: Shard) -> None:
+    """Refuse a shard whose file would be another shard's too."""
+    csv: CsvIOManager = context.resources.csv
+    folder = csv.folder(shard.table, context.partition_key)
+    if folder.is_one_file(shard.file_stem, twin.file_stem):
+        raise ShardError(
+            f"{shard}",
+            wanted="a file of its own",
+            found=f"that of {twin} too: {folder.location('')} ignores letter case",
+            next_step="export into a folder that tells them apart, or into two logical tables",
+        )
 
 
 def _largest_first(

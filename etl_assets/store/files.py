@@ -131,6 +131,10 @@ class Folder(ABC):
         """The temporary files that `sweep` would remove."""
         return []
 
+    def is_one_file(self, name: str, other: str) -> bool:
+        """Whether two names are one file's here, as where letter case makes no difference."""
+        return name == other
+
     def unlocked(self) -> str:
         """What is lost, in one line, where files and folders cannot be locked; else nothing."""
         return ""
@@ -259,6 +263,11 @@ class LocalFolder(Folder):
         # Shared: whoever only looks keeps nobody else from looking.
         return sorted(e.name for e in self._temporary() if _is_left(e, fcntl.LOCK_SH))
 
+    def is_one_file(self, name: str, other: str) -> bool:
+        # By temporary names: what is there under the final ones would tell nothing.
+        with self.stage(name) as staged:
+            return isinstance(staged, _LocalStagedFile) and staged.is_also(other)
+
     def unlocked(self) -> str:
         try:
             folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
@@ -330,6 +339,11 @@ class _LocalStagedFile(StagedFile):
             self._temporary.unlink(missing_ok=True)
             raise
         return file
+
+    def is_also(self, name: str) -> bool:
+        """Whether its temporary file is found by the name that another file's would have."""
+        alias = self._temporary.name.replace(self.name, name, 1)
+        return self._temporary.with_name(alias).exists()
 
     def write(self, data: bytes) -> object:
         self._is_durable = False

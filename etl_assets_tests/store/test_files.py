@@ -409,3 +409,22 @@ def test_a_manifest_ends_in_a_line_feed(folder: Folder) -> None:
     folder.write_json("m.json", [1])
     assert content(folder, "m.json").endswith(b"]\n")
     assert json.loads(content(folder, "m.json")) == [1]
+
+
+def test_names_that_differ_in_letter_case_are_told_apart_or_not(
+    folder: Folder, local: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not folder.is_one_file("demo.A.t", "demo.a.t")
+    assert folder.names() == []
+    here = Path.exists
+    # As a file system that ignores case finds them.
+    monkeypatch.setattr(
+        Path,
+        "exists",
+        lambda path: (
+            here(path)
+            or path.name.lower() in [other.name.lower() for other in path.parent.iterdir()]
+        ),
+    )
+    assert local.is_one_file("demo.A.t", "demo.a.t")
+    assert not local.is_one_file("demo.A.t", "demo.b.t")
