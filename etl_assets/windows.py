@@ -39,9 +39,9 @@ class Window:
         own), TIMESTAMP is an instant in UTC, as the session's time zone is, and an integer counts
         seconds or milliseconds since 1970 in UTC.
 
-        Where clocks go back, both windows of the repeated hour read the same on the wall: the
-        first one becomes empty and the second one holds the rows of both. The hour that clocks
-        skip falls into the window before it.
+        Where clocks go back, windows read the same on the wall again: what they show twice is in
+        the windows of the second time, and those of the first are empty. The hour that clocks skip
+        falls into the window before it.
 
         Raises:
             ValueError: the column's type does not tell a time, or an integer has no unit.
@@ -84,7 +84,26 @@ def utc_text(instant: datetime) -> str:
 
 
 def _reading(instant: datetime, zone: ZoneInfo) -> str:
-    return _on_the_wall(instant, zone).strftime("%Y-%m-%d %H:%M:%S")
+    """The lowest reading from an instant on: what clocks will show again is not before it."""
+    shown = _on_the_wall(instant, zone)
+    offset, later = shown.utcoffset(), shown.replace(fold=1).utcoffset()
+    if offset is not None and later is not None and offset != later:
+        shown = _on_the_wall(_shift_after(instant, offset - later, zone), zone)
+    return shown.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _shift_after(instant: datetime, shift: timedelta, zone: ZoneInfo) -> datetime:
+    """When clocks go back next, not later than the shift after the instant."""
+    before = instant.astimezone(UTC)
+    back = before + shift
+    offset = before.astimezone(zone).utcoffset()
+    while back - before > timedelta(seconds=1):
+        middle = before + (back - before) // timedelta(seconds=2) * timedelta(seconds=1)
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            back = middle
+    return back
 
 
 def _on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:

@@ -1,11 +1,16 @@
 """Windows: which there are, what their keys are, and what they mean to a column."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from etl_assets.cli.asked import ExportOptions, asked_exports
+from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.config import TableConfig
 from etl_assets.defs.partitions import (
     completed_between,
@@ -18,6 +23,8 @@ from etl_assets.defs.partitions import (
 from etl_assets.errors import UsageError
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
+from etl_assets_tests.cli.shop import Shop
+from etl_assets_tests.cli.wrong_configurations import partition
 
 NEW_YORK = "America/New_York"
 
@@ -179,6 +186,91 @@ def test_consecutive_windows_leave_no_gap_and_never_overlap(
     assert len(bounds) > 10
     for (low, high), (next_low, _) in pairwise(bounds):
         assert low <= high == next_low
+
+
+SHIFTS = [
+    ("UTC", "2026-03-28"),
+    (NEW_YORK, "2025-11-01"),
+    (NEW_YORK, "2026-03-07"),
+    ("America/Havana", "2025-11-01"),
+    ("America/St_Johns", "2010-11-06"),
+    ("Africa/Cairo", "2026-04-23"),
+    ("Australia/Lord_Howe", "2026-04-04"),
+    ("Australia/Lord_Howe", "2025-10-04"),
+    ("Antarctica/Troll", "2025-10-25"),
+    ("Antarctica/Troll", "2026-03-28"),
+    ("Pacific/Chatham", "2026-04-04"),
+    ("Asia/Kathmandu", "1985-12-31"),
+    ("America/Caracas", "2007-12-08"),
+    ("America/Caracas", "2016-04-30"),
+    ("Asia/Pyongyang", "2015-08-14"),
+    ("Asia/Pyongyang", "2018-05-04"),
+    ("Pacific/Norfolk", "2015-10-03"),
+    ("Asia/Colombo", "1996-10-25"),
+    ("Pacific/Apia", "2011-12-28"),
+]
+"""Days before clocks shift: by an hour, by a part of one, by two, by a day."""
+
+
+def every_key(zone: str, every: str, start: datetime, days: int) -> Iterator[str]:
+    """What might be taken for a key within some days: any quarter of an hour, with any offset."""
+    for quarter in range(days * 96):
+        time = start + timedelta(minutes=15 * quarter)
+        if every == "day":
+            yield f"{time:%Y-%m-%d}"
+            continue
+        yield f"{time:%Y-%m-%d-%H:%M}"
+        for fold in (0, 1):
+            yield f"{time.replace(tzinfo=ZoneInfo(zone), fold=fold):%Y-%m-%d-%H:%M%z}"
+
+
+@pytest.mark.parametrize("every", ["hour", "day"])
+@pytest.mark.parametrize(("zone", "start"), SHIFTS)
+def test_every_instant_is_in_one_window_of_the_keys_that_are_taken(
+    zone: str, start: str, every: str
+) -> None:
+    table = logical_table(every, start, timezone=zone)
+    first = datetime.fromisoformat(start)
+    taken = [key for key in dict.fromkeys(every_key(zone, every, first, 4)) if is_key(table, key)]
+    windows = sorted((window_of(table, key) for key in taken), key=lambda w: w.start.timestamp())
+    assert windows[0] == first_window(table)
+    assert [window.key for window in windows] == completed_between(
+        table, windows[0].start, windows[-1].end
+    )
+    for kind in ("datetime", "date", "timestamp"):
+        bounds = [wall(window, kind) for window in windows]
+        for (low, high), (next_low, _) in pairwise(bounds):
+            assert low <= high == next_low
+    for window, following in pairwise(windows):
+        assert window.start.timestamp() < window.end.timestamp() == following.start.timestamp()
+    # The UI lists the same ones.
+    listed = partitions_of(table).get_partition_keys(windows[-1].end)
+    assert {window.key for window in windows} <= set(listed)
+
+
+def is_key(table: LogicalTable, key: str) -> bool:
+    """Whether a key is taken: by the export, and by `verify`, which asks no clock."""
+    try:
+        window_of(table, key)
+    except UsageError:
+        with pytest.raises(UsageError):
+            refuse_impossible_key(table, key)
+        return False
+    refuse_impossible_key(table, key)
+    return True
+
+
+def test_a_range_of_hours_ends_where_it_was_asked_to(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    zone = "Australia/Lord_Howe"
+    cut = f'{{every: hour, start: "2026-04-04 00:00", timezone: {zone}, column: created_at}}'
+    shop.configure(partition(cut))
+    ends = {"first": "2026-04-05-01:00", "last": "2026-04-05-03:30"}
+    exports = asked_exports(shop.config, ExportOptions(**ends))
+    keys = ["2026-04-05-01:00", "2026-04-05-01:30+1030", "2026-04-05-02:30", "2026-04-05-03:30"]
+    assert [export.window.key for export in exports] == keys
+    with pytest.raises(UsageError, match="exact start of an hour"):
+        asked_exports(shop.config, ExportOptions(**{**ends, "last": "2026-04-05-04:00"}))
 
 
 def at(text: str) -> datetime:

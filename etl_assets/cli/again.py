@@ -3,11 +3,9 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
-import dagster as dg
-
 from etl_assets.cli.asked import Export, ExportOptions
 from etl_assets.cli.program import program
-from etl_assets.defs.partitions import partitions_of
+from etl_assets.defs.partitions import completed_between
 
 
 def command(exports: Sequence[Export], options: ExportOptions, *, resume: bool = True) -> str:
@@ -46,7 +44,6 @@ def _keys(exports: Sequence[Export], options: ExportOptions) -> list[str]:
     first, last = exports[0], exports[-1]
     keys = [export.window.key for export in exports]
     if options.first is not None and len(keys) > 1:
-        span = dg.TimeWindow(first.window.start, last.window.end)
-        if partitions_of(first.table).get_partition_keys_in_time_window(span) == keys:
+        if completed_between(first.table, first.window.start, last.window.end) == keys:
             return ["--from", keys[0], "--to", keys[-1]]
     return [word for key in keys for word in ("--partition", key)]

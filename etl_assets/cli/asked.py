@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
-
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig
-from etl_assets.defs.partitions import partitions_of, refuse_old_snapshot, window_of
+from etl_assets.defs.partitions import completed_between, refuse_old_snapshot, window_of
 from etl_assets.errors import UsageError
 from etl_assets.topology import LogicalTable
 from etl_assets.windows import Window
@@ -126,8 +124,7 @@ def _range(table: LogicalTable, first_key: str, last_key: str) -> list[Export]:
         raise UsageError(
             "--from and --to", wanted="--from before --to", found=f"{first.key}, {last.key}"
         )
-    span = dg.TimeWindow(first.start, last.end)
-    keys = partitions_of(table).get_partition_keys_in_time_window(span)
+    keys = completed_between(table, first.start, last.end)
     return [Export(table, window_of(table, key)) for key in keys]
 
 

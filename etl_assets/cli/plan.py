@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, TableConfig, load_config
-from etl_assets.defs.partitions import first_window, partitions_of, window_of
+from etl_assets.defs.partitions import first_window, keys_of, window_of
 from etl_assets.defs.schedules import cron_of
 from etl_assets.drift import Finding, compare, rows_outside
 from etl_assets.printable import printable
@@ -87,7 +87,7 @@ def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator
 
 def _windows(table: LogicalTable) -> str:
     """Those that may be exported; of a snapshot table there are two at most."""
-    keys = partitions_of(table).get_partition_keys()
+    keys = keys_of(table)
     if table.settings.is_snapshot:
         return ", ".join(_snapshots(table, keys)) or "none has begun yet"
     return f"{keys[0]} to {keys[-1]} ({len(keys)})" if keys else "none has ended yet"
