@@ -1,5 +1,6 @@
 """A schedule requests every window that was completed since the tick before, once each."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -7,11 +8,29 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from etl_assets.config import parse_config
 from etl_assets.defs.build import build_definitions
 from etl_assets.errors import ConfigError
+from etl_assets_tests.cli.shop import small_shop
+from etl_assets_tests.cli.wrong_configurations import table as with_setting
+from etl_assets_tests.defs import running
 
 
 def location(tmp_path: Path, cron: str | None = None, **partition: Any) -> dg.RepositoryDefinition:
@@ -160,3 +179,156 @@ def test_what_never_ticks_is_refused(tmp_path: Path, cron: str) -> None:
     assert str(caught.value).endswith(
         f"tables.orders.schedule: wanted a cron expression such as 0 2 * * *, found {cron!r}"
     )
+
+
+# What an instance remembers
+
+NAME = "export_orders_schedule"
+FAILURE = TickStatus.FAILURE
+
+
+class Remembered:
+    """An instance that knows the schedule, with the ticks that a daemon would have left."""
+
+    def __init__(self, instance: dg.DagsterInstance, made: dg.RepositoryDefinition) -> None:
+        self.instance = instance
+        self.made = made
+        self.origin = self._origin("etl_assets")
+
+    @staticmethod
+    def _origin(location: str) -> RemoteInstigatorOrigin:
+        code = RegisteredCodeLocationOrigin(location)
+        return RemoteInstigatorOrigin(RemoteRepositoryOrigin(code, "__repository__"), NAME)
+
+    def start(self, at: str, location: str = "etl_assets") -> None:
+        """Start the schedule."""
+        data = ScheduleInstigatorData("10 0 * * *", instant(at).timestamp())
+        state = InstigatorState(
+            self._origin(location), InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data
+        )
+        known = self.instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
+        (self.instance.update_instigator_state if known else self.instance.add_instigator_state)(
+            state
+        )
+
+    def tick(self, at: str, status: TickStatus, *keys: str) -> InstigatorTick:
+        """A tick that ended so, with the runs that it launched."""
+        runs = [
+            self.instance.add_run(
+                dg.DagsterRun(
+                    job_name="export_orders",
+                    tags={
+                        "dagster/schedule_name": NAME,
+                        "dagster/partition": key,
+                        ".dagster/scheduled_execution_time": instant(at).isoformat(),
+                    },
+                )
+            )
+            for key in keys
+        ]
+        return self.instance.create_tick(
+            TickData(
+                instigator_origin_id=self.origin.get_id(),
+                instigator_name=NAME,
+                instigator_type=InstigatorType.SCHEDULE,
+                status=status,
+                timestamp=instant(at).timestamp(),
+                run_ids=[run.run_id for run in runs],
+                error=SerializableErrorInfo("", [], None) if status is FAILURE else None,
+                selector_id=self.origin.get_selector().get_id(),
+            )
+        )
+
+    def requested(self, at: str, log_name: str | None = None) -> list[str]:
+        """The keys that a real tick requests; another log's name makes it the UI's test."""
+        name = log_name or str(self.tick(at, TickStatus.STARTED).tick_id)
+        with dg.ScheduleEvaluationContext(
+            self.instance.get_ref(),
+            instant(at),
+            log_key=["__repository__", NAME, name],
+            repository_def=self.made,
+        ) as context:
+            data = schedule(self.made).evaluate_tick(context)
+        return [str(request.partition_key) for request in data.run_requests or []]
+
+
+def instant(text: str) -> datetime:
+    """An instant in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def days(first: int, last: int) -> list[str]:
+    """The keys of some days of November."""
+    return [f"2026-11-{day:02}" for day in range(first, last + 1)]
+
+
+@pytest.fixture
+def remembered(tmp_path: Path) -> Iterator[Remembered]:
+    """A schedule that was started on the 9th at noon."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        made = Remembered(instance, location(tmp_path))
+        made.start("2026-11-09 12:00")
+        yield made
+
+
+def test_windows_that_ended_while_the_daemon_was_away_are_requested(
+    remembered: Remembered,
+) -> None:
+    # The first tick is for the time since the start.
+    assert remembered.requested("2026-11-12 00:10") == days(9, 11)
+    remembered.tick("2026-11-12 00:10", TickStatus.SUCCESS, *days(9, 11))
+    assert remembered.requested("2026-11-16 00:10") == days(12, 15)
+    remembered.tick("2026-11-16 00:10", TickStatus.SUCCESS, *days(12, 15))
+    assert remembered.requested("2026-11-17 00:10") == days(16, 16)
+
+
+def test_a_tick_that_failed_loses_no_window_and_repeats_none(remembered: Remembered) -> None:
+    remembered.tick("2026-11-12 00:10", TickStatus.SKIPPED)
+    remembered.tick("2026-11-13 00:10", FAILURE)
+    remembered.tick("2026-11-14 00:10", FAILURE, "2026-11-12")
+    assert remembered.requested("2026-11-15 00:10") == days(13, 14)
+    # Dagster itself finds the runs of a tick that it tries again.
+    assert remembered.requested("2026-11-14 00:10") == days(12, 13)
+
+
+def test_a_schedule_that_was_stopped_goes_on_from_its_start(remembered: Remembered) -> None:
+    remembered.tick("2026-11-10 00:10", TickStatus.SUCCESS, "2026-11-09")
+    remembered.start("2026-11-14 12:00")
+    assert remembered.requested("2026-11-16 00:10") == days(14, 15)
+    # A tick is for the interval that it ends, though the start was within that.
+    remembered.start("2026-11-16 00:05")
+    assert remembered.requested("2026-11-16 00:10") == days(15, 15)
+
+
+def test_the_schedule_of_another_location_is_another(remembered: Remembered) -> None:
+    remembered.start("2026-11-01 12:00", "elsewhere")
+    remembered.tick("2026-11-12 00:10", TickStatus.SUCCESS)
+    assert remembered.requested("2026-11-16 00:10") == days(12, 15)
+
+
+def test_the_uis_test_of_a_tick_shows_its_own_interval(remembered: Remembered) -> None:
+    assert remembered.requested("2026-11-16 00:10", "20261116_001000") == days(15, 15)
+
+
+def test_a_snapshot_is_requested_once(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        made = Remembered(instance, location(tmp_path, "0 * * * *", column=None))
+        made.start("2026-11-09 12:00")
+        assert made.requested("2026-11-16 01:00") == days(15, 15)
+        made.tick("2026-11-16 01:00", TickStatus.SUCCESS, "2026-11-15")
+        assert made.requested("2026-11-16 02:00") == []
+
+
+def test_what_is_complete_already_is_not_requested(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path / "shop")
+    with running.location(shop) as exported:
+        assert exported.export("2026-11-02").success
+        repository = exported.definitions.get_repository_def()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        made = Remembered(instance, repository)
+        made.start("2026-11-01 12:00")
+        assert made.requested("2026-11-04 00:10") == ["2026-11-01", "2026-11-03"]
+        # Another query makes another file.
+        shop.configure(with_setting("where: id > 0"))
+        made.made = build_definitions(shop.config).get_repository_def()
+        assert made.requested("2026-11-04 00:10") == days(1, 3)

@@ -1,6 +1,7 @@
 """One schedule per logical table, stopped until the user starts it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -11,16 +12,17 @@ from dagster._vendored.croniter.croniter import CroniterBadDateError
 from etl_assets.config import ExportConfig
 from etl_assets.defs.names import job_name
 from etl_assets.defs.partitions import completed_between, default_cron, newest_complete
+from etl_assets.defs.ticks import History, complete_keys
 from etl_assets.topology import LogicalTable
 
 
 def export_schedule(
     config: ExportConfig, table: LogicalTable, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
-    """Requests every window that was completed since the tick before, one run each.
+    """Requests every window that was completed since the last tick that ran, one run each.
 
-    For a snapshot table it requests the newest complete window: the table as it is now cannot
-    stand for older ones.
+    What is complete already is not requested. For a snapshot table it requests the newest complete
+    window: the table as it is now cannot stand for older ones.
 
     Raises:
         ConfigError: the cron expression is not one.
@@ -28,23 +30,25 @@ def export_schedule(
     partition = table.settings.partition
     cron = cron_of(config, table)
 
+    name = f"{job_name(table)}_schedule"
+
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         now = context.scheduled_execution_time
-        if table.settings.is_snapshot:
-            newest = newest_complete(table, now)
-            keys = [newest] if newest is not None else []
-        else:
-            ticks = _ticks(cron, partition.timezone).get_prev_partition_window(
-                now, respect_bounds=False
-            )
-            keys = completed_between(table, ticks.start, now) if ticks is not None else []
-        if not keys:
+        history = History.of(context, name)
+        completed = _completed(table, cron, now, history)
+        keys = completed
+        if history is not None:
+            done = history.requested(table, keys) | complete_keys(config, table, keys)
+            keys = [key for key in keys if key not in done]
+        if not completed:
             yield dg.SkipReason(f"No window of {table.name} was completed since the tick before.")
+        elif not keys:
+            yield dg.SkipReason(f"Complete already, or requested: {', '.join(completed)}.")
         for key in keys:
             yield dg.RunRequest(run_key=key, partition_key=key)
 
     return dg.ScheduleDefinition(
-        name=f"{job_name(table)}_schedule",
+        name=name,
         job=job,
         cron_schedule=cron,
         execution_timezone=partition.timezone,
@@ -52,6 +56,21 @@ def export_schedule(
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Every completed {partition.every} of {table.name}.",
     )
+
+
+def _completed(
+    table: LogicalTable, cron: str, now: datetime, history: History | None
+) -> list[str]:
+    """The windows that a tick is for."""
+    if table.settings.is_snapshot:
+        newest = newest_complete(table, now)
+        return [newest] if newest is not None else []
+    timezone = table.settings.partition.timezone
+    ticks = _ticks(cron, timezone).get_prev_partition_window(now, respect_bounds=False)
+    if ticks is None:
+        return []
+    since = ticks.start if history is None else history.since(ticks.start)
+    return completed_between(table, since, now)
 
 
 def cron_of(config: ExportConfig, table: LogicalTable) -> str:
