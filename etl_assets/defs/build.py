@@ -15,6 +15,7 @@ from etl_assets.defs.schedules import export_schedule
 from etl_assets.defs.sensors import dead_run_sensor
 from etl_assets.defs.shard_assets import lane_assets
 from etl_assets.defs.source_tables import source_tables
+from etl_assets.defs.stale_plan import plan_tag
 from etl_assets.defs.table_assets import table_asset
 from etl_assets.topology import load_topology
 
@@ -32,16 +33,18 @@ def build_definitions(
         ConfigError: a pattern or a schedule of the configuration cannot be used.
     """
     tables = load_topology(config)
+    lanes = {table.name: lanes_of(config, table) for table in tables}
+    plan_tags = {table.name: plan_tag(table, lanes[table.name]) for table in tables}
     jobs = {table.name: export_job(table) for table in tables}
     return dg.Definitions(
         assets=[
             *source_tables(config, tables),
             *(
-                lane_assets(config, table, lane)
+                lane_assets(config, table, lane, plan_tags[table.name])
                 for table in tables
-                for lane in lanes_of(config, table)
+                for lane in lanes[table.name]
             ),
-            *(table_asset(table) for table in tables),
+            *(table_asset(table, plan_tags[table.name]) for table in tables),
         ],
         sensors=[dead_run_sensor()],
         asset_checks=[drift_check(tables, table) for table in tables],

@@ -13,6 +13,7 @@ from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.liveness import ending_with_dagster_dev, record_owner
 from etl_assets.defs.order import known_sizes, priorities_of, with_priorities
 from etl_assets.defs.shard_assets import HOST_TAG
+from etl_assets.defs.stale_plan import refuse_stale_plan
 from etl_assets.topology import LogicalTable
 
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
@@ -94,6 +95,9 @@ class OwnedExecutor(Executor):
         """Execute the plan."""
         record_owner(plan_context.instance, plan_context.dagster_run)
         try:
+            refuse_stale_plan(
+                plan_context.instance, plan_context.dagster_run, plan_context.job.get_definition()
+            )
             with ending_with_dagster_dev():
                 if self._in_order is not None:
                     execution_plan = self._in_order(plan_context.instance, execution_plan)

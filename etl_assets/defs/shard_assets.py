@@ -1,7 +1,7 @@
 """Shard assets: a lane of shard tables as one step; one shard table is a lane of one."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -49,7 +49,9 @@ PROGRESS_SECONDS = 10.0
 ORDER_EVENT = "etl_assets_order"
 
 
-def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.AssetsDefinition:
+def lane_assets(
+    config: ExportConfig, table: LogicalTable, lane: Lane, plan_tag: Mapping[str, str]
+) -> dg.AssetsDefinition:
     """The assets of a lane, with their source tables upstream and a count check each.
 
     Built by hand rather than with @multi_asset, which refuses keys that table names may need.
@@ -80,7 +82,7 @@ def lane_assets(config: ExportConfig, table: LogicalTable, lane: Lane) -> dg.Ass
         },
         required_resource_keys={"database", "csv"},
         pool=lane.host,
-        tags={HOST_TAG: lane.host},
+        tags={HOST_TAG: lane.host, **plan_tag},
     )
     def export_lane(context: dg.OpExecutionContext) -> Iterator[Any]:
         selected = context.selected_output_names

@@ -1,6 +1,6 @@
 """Logical-table assets: downstream of all their shards, complete or refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,7 @@ from etl_assets.store.complete import StagedWindow, complete_window, stage_windo
 from etl_assets.topology import LogicalTable
 
 
-def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
+def table_asset(table: LogicalTable, plan_tag: Mapping[str, str]) -> dg.AssetsDefinition:
     """The asset of a logical table: it writes `_manifest.json` when every shard is proven."""
 
     inputs = {name: shard_key(shard) for shard, name in shard_names(table).items()}
@@ -32,6 +32,7 @@ def table_asset(table: LogicalTable) -> dg.AssetsDefinition:
             **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
         },
         required_resource_keys={"csv"},
+        tags=dict(plan_tag),
     )
     def complete(context: dg.OpExecutionContext) -> Iterator[Any]:
         with ending_with_the_run(), saying_who_is_waited_for(context):
