@@ -1,6 +1,7 @@
 """Windows: which there are, what their keys are, and what they mean to a column."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -265,12 +266,12 @@ def test_a_range_of_hours_ends_where_it_was_asked_to(tmp_path: Path) -> None:
     zone = "Australia/Lord_Howe"
     cut = f'{{every: hour, start: "2026-04-04 00:00", timezone: {zone}, column: created_at}}'
     shop.configure(partition(cut))
-    ends = {"first": "2026-04-05-01:00", "last": "2026-04-05-03:30"}
-    exports = asked_exports(shop.config, ExportOptions(**ends))
+    asked = ExportOptions(first="2026-04-05-01:00", last="2026-04-05-03:30")
+    exports = asked_exports(shop.config, asked)
     keys = ["2026-04-05-01:00", "2026-04-05-01:30+1030", "2026-04-05-02:30", "2026-04-05-03:30"]
     assert [export.window.key for export in exports] == keys
     with pytest.raises(UsageError, match="exact start of an hour"):
-        asked_exports(shop.config, ExportOptions(**{**ends, "last": "2026-04-05-04:00"}))
+        asked_exports(shop.config, replace(asked, last="2026-04-05-04:00"))
 
 
 def at(text: str) -> datetime:

@@ -43,7 +43,7 @@ def _keys(exports: Sequence[Export], options: ExportOptions) -> list[str]:
     """The windows of one table, as a range where one was asked for and nothing in it is done."""
     first, last = exports[0], exports[-1]
     keys = [export.window.key for export in exports]
-    if options.first is not None and len(keys) > 1:
-        if completed_between(first.table, first.window.start, last.window.end) == keys:
-            return ["--from", keys[0], "--to", keys[-1]]
+    is_range = options.first is not None and len(keys) > 1
+    if is_range and completed_between(first.table, first.window.start, last.window.end) == keys:
+        return ["--from", keys[0], "--to", keys[-1]]
     return [word for key in keys for word in ("--partition", key)]

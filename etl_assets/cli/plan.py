@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
+from etl_assets.cli.missing import missing_windows
 from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, TableConfig, load_config
 from etl_assets.defs.partitions import first_window, keys_of, window_of
@@ -25,7 +26,7 @@ def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) ->
     tables = load_tables(config)
     chosen = chosen_tables(tables, names)
     for table in chosen:
-        for line in _plan(config, table, whole=bool(names)):
+        for line in _plan(config, table, config_path, whole=bool(names)):
             print(printable(line))
     if not check:
         return 0
@@ -63,13 +64,16 @@ def _as_table(findings: Sequence[Finding]) -> Iterator[str]:
         yield "  ".join([*cells, problem])
 
 
-def _plan(config: ExportConfig, table: LogicalTable, *, whole: bool) -> Iterator[str]:
+def _plan(
+    config: ExportConfig, table: LogicalTable, given: Path | None, *, whole: bool
+) -> Iterator[str]:
     settings, partition = table.settings, table.settings.partition
     hosts = list(dict.fromkeys(shard.host for shard in table.shards))
     rows = "a snapshot of all rows" if settings.is_snapshot else f"rows by {partition.column}"
     yield f"{table.name}: {len(table.shards)} shards on {', '.join(hosts)}"
     yield f"  every {partition.every} in {partition.timezone}: {rows}"
     yield f"  windows: {_windows(table)}"
+    yield from missing_windows(config, table, given)
     cron = cron_of(config, table)
     yield f"  schedule: {cron} in {partition.timezone}"
     yield f"  files: {config.directory}/{table.name}"

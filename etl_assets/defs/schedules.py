@@ -58,9 +58,7 @@ def export_schedule(
     )
 
 
-def _completed(
-    table: LogicalTable, cron: str, now: datetime, history: History | None
-) -> list[str]:
+def _completed(table: LogicalTable, cron: str, now: datetime, history: History | None) -> list[str]:
     """The windows that a tick is for."""
     if table.settings.is_snapshot:
         newest = newest_complete(table, now)

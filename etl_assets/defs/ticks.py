@@ -137,7 +137,5 @@ def _states(
     for tick in storage.get_ticks_by_ids([int(log_key[-1])]):
         data = tick.tick_data
         if data.instigator_name == name and data.selector_id is not None:
-            found.append(
-                instance.get_instigator_state(data.instigator_origin_id, data.selector_id)
-            )
+            found.append(instance.get_instigator_state(data.instigator_origin_id, data.selector_id))
     return [state for state in found if state is not None]

@@ -1,11 +1,13 @@
 """`etl-assets plan`: what would be exported, and what the servers have."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from etl_assets.cli.missing import missing_windows
+from etl_assets.topology import load_topology
 from etl_assets_tests.cli.checked import findings
 from etl_assets_tests.cli.cluster import Cluster, orders_on
 from etl_assets_tests.cli.command import etl_assets
@@ -94,6 +96,29 @@ def test_plan_shows_no_window_of_a_snapshot_table_that_has_not_begun(
     (line,) = [line for line in done.out.splitlines() if "windows: " in line]
     begun = days == 0 and (every == "day" or start.day == 1)
     assert line == "  windows: " + (f"{start} (running)" if begun else "none has begun yet")
+
+
+def test_plan_names_the_windows_that_are_not_complete_and_the_command_for_them(
+    tmp_path: Path,
+) -> None:
+    shop = small_shop(tmp_path)
+    for day in range(1, 5):
+        shop.window(key=f"2026-11-{day:02}").mkdir(parents=True)
+    (shop.window(key="2026-11-02") / "_manifest.json").touch()
+    (table,) = load_topology(shop.config)
+    lines = list(missing_windows(shop.config, table, None))
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    count = (yesterday - date(2026, 11, 1)).days
+    assert lines[0].startswith(f"  not complete: {count} (2026-11-01, 2026-11-03, …, ")
+    assert lines[1].endswith(f"export orders --from 2026-11-01 --to {yesterday} --resume")
+
+
+def test_plan_goes_on_where_the_output_folder_cannot_be_read(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path)
+    (tmp_path / "exports").write_text("no folder")
+    (table,) = load_topology(shop.config)
+    (line,) = missing_windows(shop.config, table, None)
+    assert line.startswith("  not complete: cannot be told: ")
 
 
 def test_plan_needs_no_database(tmp_path: Path) -> None:

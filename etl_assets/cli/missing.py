@@ -1,0 +1,80 @@
+"""The windows of the past that are not complete, as `plan` shows them.
+
+One listing of the table's folder and a look for `_manifest.json` in those of the newest windows;
+what a window holds is `verify`'s matter.
+"""
+
+import shlex
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from etl_assets.cli.program import program
+from etl_assets.config import ExportConfig
+from etl_assets.defs.partitions import completed_between, first_window, newest_complete
+from etl_assets.errors import StoreError
+from etl_assets.store.files import open_folder
+from etl_assets.store.manifest import TABLE_MANIFEST
+from etl_assets.topology import LogicalTable, safe_name
+
+_MOST_WINDOWS = 1000
+_PATIENCE_SECONDS = 10.0
+"""How long the output folder may take to answer; a plan is worth no more."""
+_LONGEST = {"hour": 1 / 24, "day": 1.1, "week": 7.1, "month": 31.1}
+"""Days."""
+
+
+def missing_windows(config: ExportConfig, table: LogicalTable, given: Path | None) -> Iterator[str]:
+    """Lines that say which windows are not complete, and the command that exports them."""
+    keys = _past(table)
+    answers: list[list[str] | str] = []
+
+    def look() -> None:
+        try:
+            answers.append(_missing(config, table, keys))
+        except (StoreError, OSError) as error:
+            answers.append(f"cannot be told: {error}")
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE_SECONDS)
+    found = answers[0] if answers else "cannot be told: the output folder does not answer"
+    if isinstance(found, str):
+        yield f"  not complete: {found}"
+    elif found:
+        newest = f" of the newest {len(keys)}" if len(keys) == _MOST_WINDOWS else ""
+        yield f"  not complete: {len(found)}{newest} ({_some(found)})"
+        yield f"    {_command(table, found, given)}"
+
+
+def _past(table: LogicalTable) -> list[str]:
+    """The windows that could be complete: of a snapshot table the newest one, as it has no past."""
+    now = datetime.now(UTC)
+    if table.settings.is_snapshot:
+        newest = newest_complete(table, now)
+        return [newest] if newest is not None else []
+    days = timedelta(days=_MOST_WINDOWS * _LONGEST[table.settings.partition.every])
+    begin = max(first_window(table).start, now - days, key=datetime.timestamp)
+    return completed_between(table, begin, now)[-_MOST_WINDOWS:]
+
+
+def _missing(config: ExportConfig, table: LogicalTable, keys: Sequence[str]) -> list[str]:
+    folder = open_folder(config.directory, table.name)
+    there = set(folder.names())
+    begun = [key for key in keys if safe_name(key) in there]
+    sizes = folder.each(lambda key: folder.size(f"{safe_name(key)}/{TABLE_MANIFEST}"), begun)
+    complete = {key for key, size in zip(begun, sizes, strict=True) if size is not None}
+    return [key for key in keys if key not in complete]
+
+
+def _some(keys: Sequence[str]) -> str:
+    return ", ".join(keys if len(keys) <= 4 else [*keys[:2], "…", *keys[-2:]])
+
+
+def _command(table: LogicalTable, keys: Sequence[str], given: Path | None) -> str:
+    """What exports them; the complete ones between the first and the last stay as they are."""
+    one, several = ["--partition", keys[0]], ["--from", keys[0], "--to", keys[-1]]
+    config = [] if given is None else ["--config", str(given)]
+    words = one if len(keys) == 1 else several
+    return shlex.join([program(), "export", table.name, *words, *config, "--resume"])
