@@ -1,5 +1,6 @@
 """A schedule requests every window that was completed since the tick before, once each."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -22,6 +23,13 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.test_utils import (
+    create_test_daemon_workspace_context,
+    freeze_time,
+    instance_for_test,
+)
+from dagster._core.workspace.load_target import PythonFileTarget
+from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_shared.error import SerializableErrorInfo
 
@@ -31,6 +39,7 @@ from etl_assets.errors import ConfigError
 from etl_assets_tests.cli.shop import small_shop
 from etl_assets_tests.cli.wrong_configurations import table as with_setting
 from etl_assets_tests.defs import running
+from etl_assets_tests.defs.test_stale_plan import PROGRAM
 
 
 def location(tmp_path: Path, cron: str | None = None, **partition: Any) -> dg.RepositoryDefinition:
@@ -332,3 +341,33 @@ def test_what_is_complete_already_is_not_requested(tmp_path: Path) -> None:
         shop.configure(with_setting("where: id > 0"))
         made.made = build_definitions(shop.config).get_repository_def()
         assert made.requested("2026-11-04 00:10") == days(1, 3)
+
+
+def test_dagsters_own_scheduler_requests_what_was_missed(tmp_path: Path) -> None:
+    shop = small_shop(tmp_path / "shop")
+    path = shop.folder / "location.py"
+    path.write_text(PROGRAM.format(path=str(shop.folder / "etl_assets.yaml")), "utf-8")
+    target = PythonFileTarget(str(path), "defs", str(shop.folder), "etl_assets")
+    launcher = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
+    with (
+        instance_for_test(overrides={"run_launcher": launcher}) as instance,
+        create_test_daemon_workspace_context(target, instance) as workspace,
+    ):
+        (entry,) = workspace.create_request_context().get_code_location_entries().values()
+        assert entry.code_location is not None
+        (repository,) = entry.code_location.get_repositories().values()
+        with freeze_time(instant("2026-11-11 15:00")):
+            instance.start_schedule(repository.get_schedule(NAME))
+
+        def launched(at: str) -> list[str]:
+            known = {run.run_id for run in instance.get_runs()}
+            with freeze_time(instant(at)):
+                log = logging.getLogger(__name__)
+                steps = launch_scheduled_runs(workspace, log, instant(at), iteration_times={})
+                assert [step for step in steps if step is not None] == []
+            new = [run for run in instance.get_runs() if run.run_id not in known]
+            return sorted(run.tags["dagster/partition"] for run in new)
+
+        assert launched("2026-11-12 00:11") == days(11, 11)
+        assert launched("2026-11-16 00:11") == days(12, 15)
+        assert launched("2026-11-16 00:12") == []
