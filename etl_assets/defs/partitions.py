@@ -96,20 +96,20 @@ def completed_between(table: LogicalTable, after: datetime, until: datetime) -> 
     if partition.every == "hour":
         return [key for key, _ in hours_between(partition, after, until)]
     partitions = windows_of(partition, running=False)
+    # No window is longer than a month.
+    begin = max((after - timedelta(days=32)).timestamp(), partitions.start_timestamp)
+    span = dg.TimeWindow(datetime.fromtimestamp(begin, UTC), until)
     keys: list[str] = []
-    # Instants are compared, not datetimes: Python compares two of one zone by what the clock on
-    # the wall says, which goes back once a year.
-    window = partitions.get_prev_partition_window(until, respect_bounds=False)
-    while (
-        window is not None
-        and window.end.timestamp() > after.timestamp()
-        and window.start.timestamp() >= partitions.start_timestamp
-    ):
+    for key in partitions.get_partition_keys_in_time_window(span):
         # A day that the calendar skips is none.
-        if window.start.timestamp() < window.end.timestamp():
-            keys.append(_key(partitions, window))
-        window = partitions.get_prev_partition_window(window.start, respect_bounds=False)
-    return keys[::-1]
+        if start_of(partition, key) is None:
+            continue
+        # Instants are compared, not datetimes: Python compares two of one zone by what the clock
+        # on the wall says, which goes back once a year.
+        end = partitions.time_window_for_partition_key(key).end.timestamp()
+        if after.timestamp() < end <= until.timestamp():
+            keys.append(key)
+    return keys
 
 
 def newest_complete(table: LogicalTable, now: datetime) -> str | None:
