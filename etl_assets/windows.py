@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 Bound: TypeAlias = str | int
 """A literal that the server compares with the column."""
+_FIRST_TIMESTAMP = "1970-01-01 00:00:01"
+"""From MySQL's manual, "The DATE, DATETIME, and TIMESTAMP Types"."""
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
 
 
@@ -53,7 +55,7 @@ class Window:
             )
         match column_type:
             case "timestamp":
-                zone = ZoneInfo("UTC")
+                return _timestamp(self.start), _timestamp(self.end)
             case "datetime":
                 pass
             case "date":
@@ -90,6 +92,15 @@ def _reading(instant: datetime, zone: ZoneInfo) -> str:
     if offset is not None and later is not None and offset != later:
         shown = _on_the_wall(_shift_after(instant, offset - later, zone), zone)
     return shown.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _timestamp(instant: datetime) -> str:
+    """An instant as TIMESTAMP has it: not before its first value.
+
+    To MySQL a literal before that is a moment like the zero TIMESTAMP, and it compares the two in
+    one way in WHERE and in another one elsewhere.
+    """
+    return max(_reading(instant, ZoneInfo("UTC")), _FIRST_TIMESTAMP)
 
 
 def _shift_after(instant: datetime, shift: timedelta, zone: ZoneInfo) -> datetime:
