@@ -7,10 +7,11 @@ shard costs. The files and what they hold are the same; either storage can be us
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock, get_ident
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -28,42 +29,104 @@ from sqlalchemy.pool import QueuePool
 
 _ENGINES = 4
 """How many files are kept open at most: the index and the runs that were asked for last."""
+_FORK_SECONDS = 5.0
+"""How long a fork waits for the transactions of other threads."""
 
 
 class _Engines:
-    """Engines by their URL, each with at most one idle connection; the least recent one goes."""
+    """Engines by their URL, each with at most one idle connection; the least recent one goes.
+
+    From SQLite's manual: an open connection must not be carried into a forked process. So a fork
+    waits until other threads have given theirs back, and none is opened meanwhile.
+    """
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
-        self._lock = Lock()
+        self._renew()
         _ALL.add(self)
 
-    def get(self, url: str) -> Engine:
-        """The engine of a file."""
-        with self._lock:
+    def _renew(self) -> None:
+        self._changed = Condition(Lock())
+        self._users: Counter[int] = Counter()
+
+    @contextmanager
+    def begin(self, url: str) -> Iterator[Connection]:
+        """A connection to a file, in a transaction."""
+        user = get_ident()
+        with self._changed:
             engine = self._engines.pop(url, None) or _engine(url)
             self._engines[url] = engine
             while len(self._engines) > _ENGINES:
                 self._engines.pop(next(iter(self._engines))).dispose()
-        return engine
+            self._users[user] += 1
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            with self._changed:
+                self._users[user] -= 1
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Close all idle connections."""
-        with self._lock:
-            while self._engines:
-                self._engines.popitem()[1].dispose()
+        with self._changed:
+            self._close()
+
+    def _close(self) -> None:
+        while self._engines:
+            self._engines.popitem()[1].dispose()
+
+    def before_fork(self) -> None:
+        """Close all connections, and let nobody have one until the fork is done."""
+        self._changed.acquire()
+        # Not for ever: a thread may hold one while it waits for what the forking thread holds.
+        self._changed.wait_for(self._is_unused, _FORK_SECONDS)
+        self._close()
+
+    def _is_unused(self) -> bool:
+        return not any(n for user, n in self._users.items() if user != get_ident())
+
+    def after_fork_in_parent(self) -> None:
+        """Let threads go on."""
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: the threads that waited are not here."""
+        self._renew()
 
 
 _ALL: "WeakSet[_Engines]" = WeakSet()
+_EVENTS: "WeakSet[KeptEventLogStorage]" = WeakSet()
+_one_fork = Lock()
+_forking: list[_Engines] = []
 
 
-def _close_all() -> None:
+def _before_fork() -> None:
+    _one_fork.acquire()
     for engines in list(_ALL):
-        engines.close()
+        engines.before_fork()
+        _forking.append(engines)
 
 
-# From SQLite's manual: an open connection must not be carried into a forked process.
-os.register_at_fork(before=_close_all)
+def _after_fork_in_parent() -> None:
+    while _forking:
+        _forking.pop().after_fork_in_parent()
+    _one_fork.release()
+
+
+def _after_fork_in_child() -> None:
+    while _forking:
+        _forking.pop().after_fork_in_child()
+    _one_fork.release()
+    for storage in list(_EVENTS):
+        storage.forget_threads()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
 
 
 def _engine(url: str) -> Engine:
@@ -100,6 +163,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines = _Engines()
         super().__init__(base_dir, inst_data)
+        _EVENTS.add(self)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -107,8 +171,12 @@ class KeptEventLogStorage(SqliteEventLogStorage):
             if shard not in self._initialized_dbs:
                 self._make(shard)
                 self._initialized_dbs.add(shard)
-            with self._engines.get(self.conn_string_for_shard(shard)).begin() as connection:
+            with self._engines.begin(self.conn_string_for_shard(shard)) as connection:
                 yield connection
+
+    def forget_threads(self) -> None:
+        """In a forked process: no thread of the other one lets go of its lock here."""
+        self._db_lock = Lock()
 
     def _make(self, shard: str) -> None:
         if not _has_schema(self._base_dir, shard):
@@ -143,7 +211,7 @@ class KeptRunStorage(SqliteRunStorage):
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection, in a transaction."""
-        with self._engines.get(self._conn_string).begin() as connection:
+        with self._engines.begin(self._conn_string) as connection:
             yield connection
 
     def dispose(self) -> None:

@@ -1,6 +1,9 @@
 """SQLite storage that keeps its connections: Dagster's own files, and no connection forked."""
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -68,6 +71,49 @@ def test_connections_stay_open_but_not_over_a_fork(tmp_path: Path) -> None:
         # Both go on with connections of their own.
         assert len(instance.all_logs(run_id)) > 5
     assert open_files() == set()
+
+
+def end_of(pid: int, seconds: float) -> int:
+    """The status of a child; it is killed where it does not end in time."""
+    until = time.monotonic() + seconds
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    while not ended:
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    return status
+
+
+def test_a_fork_leaves_no_lock_and_no_connection_of_other_threads_behind(tmp_path: Path) -> None:
+    with instance_in(tmp_path, kept=True) as instance:
+        run_id = dg.materialize([one], instance=instance).run_id
+        over = threading.Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                instance.all_logs(run_id)
+                instance.get_runs()
+
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(60):
+                reading, writing = os.pipe()
+                pid = os.fork()
+                if not pid:
+                    os.write(writing, repr(open_files()).encode())
+                    instance.get_run_by_id(run_id)
+                    os._exit(0 if instance.all_logs(run_id) else 1)
+                os.close(writing)
+                with os.fdopen(reading) as told:
+                    assert end_of(pid, 20) == 0, "it waits for a thread that is not there"
+                    assert told.read() == "set()"
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(10)
 
 
 def test_few_runs_are_kept_open(tmp_path: Path) -> None:
