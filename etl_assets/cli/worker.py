@@ -77,12 +77,11 @@ class Worker:
         self._status: int | None = None
 
     def poll(self) -> bool:
-        """Whether the process has ended."""
-        if self._status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._status = status
-        return self._status is not None
+        """Whether the process has ended; its number stays its own until `end_session`."""
+        if self._status is not None:
+            return True
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, how) is not None
 
     @property
     def ending(self) -> str:
@@ -102,11 +101,16 @@ class Worker:
 
         Afterwards nothing of them holds a file any more: what they have left can be swept.
         """
+        if self._status is not None:
+            return
+        # Before the worker is asked how it ended: from then on its number, and so that of its
+        # group, may be a stranger's.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         while not self.poll():
             time.sleep(0.01)
         wait_for_group(self.pid, _KILLED_SECONDS)
+        _, self._status = os.waitpid(self.pid, 0)
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
 
