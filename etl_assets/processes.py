@@ -11,16 +11,36 @@ _POLL_SECONDS = 0.01
 
 
 def process_identity(pid: int) -> str:
-    """A process of this machine's present boot, beyond the reuse of its number."""
-    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_time(pid)}"
+    """A process of this machine's present boot, beyond the reuse of its number.
+
+    The number means something in this process's PID namespace, and nothing in another container.
+    """
+    started = _start_time(pid) or "unknown"
+    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{started}/{_namespace()}"
 
 
 def is_gone(identity: str) -> bool:
-    """Whether a process of this machine has ended; of another machine nothing is known."""
-    host, boot, pid, started = identity.rsplit("/", 3)
+    """Whether a process of this machine has ended; one that cannot be seen from here has not."""
+    return is_alive(identity) is False
+
+
+def is_alive(identity: str) -> bool | None:
+    """Whether a process goes on; None where that cannot be seen from here."""
+    host, boot, pid, started, *namespace = identity.split("/")
     if host != socket.gethostname():
+        return None
+    if boot != _boot_id():
         return False
-    return boot != _boot_id() or _start_time(int(pid)) != started
+    # An older version names no namespace.
+    if namespace not in ([], [_namespace()]):
+        return None
+    found = _start_time(int(pid))
+    return None if found is None else found == started
+
+
+def is_of_this_kernel(identity: str) -> bool:
+    """Whether a process was started on this machine since its boot, in whatever container."""
+    return identity.split("/")[1:2] == [_boot_id()]
 
 
 def _boot_id() -> str:
@@ -28,23 +48,37 @@ def _boot_id() -> str:
     return path.read_text().strip() if path.exists() else "unknown"
 
 
-def _start_time(pid: int) -> str:
-    """Field 22 of proc(5)'s stat, in clock ticks since boot; where there is no /proc, a guess."""
+def _namespace() -> str:
+    try:
+        return str((_PROC / "self/ns/pid").readlink())
+    except OSError:
+        return "unknown"
+
+
+def _start_time(pid: int) -> str | None:
+    """Field 22 of proc(5)'s stat, in clock ticks since boot; None where it cannot be seen.
+
+    Where there is no /proc, it is a guess.
+    """
     if not (_PROC / "self").exists():
-        return _alive_without_proc(pid)
-    state, *facts = _stat(_PROC / str(pid)) or ["Z"]
+        return "alive" if _exists(pid) else "gone"
+    stat = _stat(_PROC / str(pid))
+    if not stat:
+        # /proc may hide the processes of others.
+        return None if _exists(pid) else "gone"
+    state, *facts = stat
     # One that has ended may wait for a parent that never asks.
     return "gone" if state == "Z" else facts[18]
 
 
-def _alive_without_proc(pid: int) -> str:
+def _exists(pid: int) -> bool:
     try:
         # Somebody else's may not be signalled, and is alive.
         with suppress(PermissionError):
             os.kill(pid, 0)
     except ProcessLookupError:
-        return "gone"
-    return "alive"
+        return False
+    return True
 
 
 def wait_for_group(group: int, seconds: float) -> None:

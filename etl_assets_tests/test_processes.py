@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.processes import is_gone, process_identity, wait_for_group
+from etl_assets import processes
+from etl_assets.processes import (
+    is_alive,
+    is_gone,
+    is_of_this_kernel,
+    process_identity,
+    wait_for_group,
+)
 
 SLOW_TO_DIE = """
 import fcntl, mmap, os, sys
@@ -94,11 +102,61 @@ def test_a_process_is_known_beyond_its_number() -> None:
     with session("import sys; print(flush=True); sys.stdin.read()") as leader:
         identity = process_identity(leader.pid)
         assert not is_gone(identity)
-        host, boot, pid, started = identity.rsplit("/", 3)
+        host, boot, pid, started, _ = identity.split("/")
         assert is_gone(f"{host}/{boot}/{pid}/{int(started) - 1}")
         assert is_gone(f"{host}/another boot/{pid}/{started}")
         # Of another machine nothing is known.
         assert not is_gone(f"another/{boot}/{pid}/{int(started) - 1}")
         leader.kill()
         os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(identity)
+
+
+def test_a_process_of_another_container_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with session("print(flush=True)") as leader:
+        identity = process_identity(leader.pid)
+        leader.wait()
+        assert is_gone(identity)
+        # As older versions wrote it.
+        assert is_gone(identity.rpartition("/")[0])
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(processes, "_namespace", lambda: "pid:[1]")
+            assert is_alive(identity) is None
+            assert not is_gone(identity)
+            assert is_of_this_kernel(identity)
+        host, _, *rest = identity.split("/")
+        earlier = "/".join([host, "another boot", *rest])
+        assert is_gone(earlier)
+        assert not is_of_this_kernel(earlier)
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="there is no unshare")
+def test_two_containers_do_not_judge_each_others_processes() -> None:
+    judge = (
+        "import sys; from etl_assets.processes import *; "
+        "print(process_identity(1), is_gone(sys.argv[1]))"
+    )
+    identity = process_identity(os.getpid())
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", judge, identity]
+    container = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Operation not permitted" in container.stderr:
+        pytest.skip("this user may make no PID namespace")
+    theirs, judged = container.stdout.split()
+    assert judged == "False"
+    assert not is_gone(theirs)
+
+
+def test_a_process_that_proc_hides_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session("import sys; print(flush=True); sys.stdin.read()") as leader:
+        identity = process_identity(leader.pid)
+        hidden = tmp_path / "proc"
+        shutil.copytree("/proc/sys/kernel/random", hidden / "sys/kernel/random")
+        (hidden / "self/ns").mkdir(parents=True)
+        (hidden / "self/ns/pid").symlink_to(Path("/proc/self/ns/pid").readlink())
+        monkeypatch.setattr(processes, "_PROC", hidden)
+        assert not is_gone(identity)
+        leader.kill()
+        leader.wait()
         assert is_gone(identity)

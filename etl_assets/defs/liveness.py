@@ -6,6 +6,7 @@ reuse of process numbers; whoever comes by fails the runs of dead ones: every st
 line, and a sensor. The steps of such a run notice at once and stop.
 """
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -17,9 +18,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
+from dagster._core.storage.dagster_run import (
+    FINISHED_STATUSES,
+    NOT_FINISHED_STATUSES,
+    RunsFilter,
+)
 
-from etl_assets.processes import is_gone, process_identity
+from etl_assets.processes import is_alive, is_gone, is_of_this_kernel, process_identity
 
 OWNER_TAG = "etl_assets/process"
 """The process that ends with the run: a command line, or the run's own where there is none."""
@@ -37,29 +42,88 @@ def owner_tag(run_id: str) -> str:
     return f"{run_id}/{process_identity(os.getpid())}"
 
 
-def record_owner(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Tag a run with this process, unless it has an owner of its own already."""
+@contextmanager
+def owning(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
+    """Tag a run with this process, unless it has an owner already, and hold its lock meanwhile.
+
+    The lock goes with this process however that ends, which is seen from any container.
+    """
     if not run.tags.get(OWNER_TAG, "").startswith(f"{run.run_id}/"):
         instance.add_run_tags(run.run_id, {OWNER_TAG: owner_tag(run.run_id)})
+    path = _lock_path(instance, run.run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Under its name it is never without the lock of a process that is there.
+        temporary.replace(path)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock_path(instance: dg.DagsterInstance, run_id: str) -> Path:
+    return Path(instance.root_directory) / "owners" / f"{run_id}.lock"
+
+
+def _is_let_go(path: Path) -> bool:
+    """Whether a lock is there that nobody holds."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Fail the runs whose process is gone, and free the slots that they hold; gives their ids."""
+    """Fail the runs whose process is gone, and free what they hold of the pools; gives their ids.
+
+    Dagster fails some of them by itself, and keeps what they hold for a minute: that is freed too.
+    """
     swept = []
     for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
-        run_id, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
-        if run_id != run.run_id or not is_gone(identity):
+        if not _is_dead(instance, run):
             continue
         # It may have come to its end by itself meanwhile.
-        current = instance.get_run_by_id(run_id)
+        current = instance.get_run_by_id(run.run_id)
         if current is None or current.is_finished:
             continue
         instance.report_run_failed(
             run, "The process of this run is gone: killed, or out of memory."
         )
-        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-        swept.append(run_id)
+        swept.append(run.run_id)
+    storage = instance.event_log_storage
+    if storage.supports_global_concurrency_limits and (
+        holders := storage.get_concurrency_run_ids()
+    ):
+        ended = RunsFilter(run_ids=list(holders), statuses=list(FINISHED_STATUSES))
+        for run in instance.get_runs(ended):
+            if _is_dead(instance, run):
+                storage.free_concurrency_slots_for_run(run.run_id)
+    for path in _lock_path(instance, "").parent.glob("*.lock"):
+        left = instance.get_run_by_id(path.stem)
+        if left is None or left.is_finished:
+            path.unlink(missing_ok=True)
     return swept
+
+
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    owned, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
+    if owned != run.run_id:
+        return False
+    alive = is_alive(identity)
+    if alive is None:
+        # As in a container that was started anew, after what it was before had been killed.
+        return is_of_this_kernel(identity) and _is_let_go(_lock_path(instance, run.run_id))
+    return not alive
 
 
 @contextmanager
