@@ -19,6 +19,7 @@ from dagster_celery.tasks import create_task
 from etl_assets.config import ExportConfig
 from etl_assets.config_executors import CeleryConfig
 from etl_assets.defs.celery_tasks import StepTask, WorkerWatch
+from etl_assets.defs.claims import RunLimits
 from etl_assets.defs.executor import OwnedExecutor, set_pool_limits
 from etl_assets.defs.notices import NOTICE_EVENT
 
@@ -48,7 +49,8 @@ def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Executor
     def celery(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
         settings = config.execution.celery
-        return _OwnedByRun(_StepsAsTasks(settings.lost_after, **_arguments(settings)))
+        inner = _StepsAsTasks(settings.lost_after, **_arguments(settings))
+        return _OwnedByRun(inner, RunLimits(limits))
 
     return celery
 

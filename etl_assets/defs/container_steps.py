@@ -17,6 +17,7 @@ from dagster._config.errors import EvaluationError
 from dagster._config.stack import EvaluationStackListItemEntry, EvaluationStackPathEntry
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.claims import RunLimits
 from etl_assets.defs.executor import OwnedExecutor, limits_within_a_run, set_pool_limits
 from etl_assets.yaml_lines import Location
 
@@ -61,9 +62,8 @@ def container_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Execu
         }
         # Here, and not where definitions are loaded, the environment's values come in.
         processed: Any = process_config(schema, settings).value
-        return OwnedExecutor(
-            inner.executor_creation_fn(context._replace(executor_config=processed))
-        )
+        steps = inner.executor_creation_fn(context._replace(executor_config=processed))
+        return OwnedExecutor(steps, RunLimits(limits))
 
     return containers
 

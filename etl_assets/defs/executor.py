@@ -9,8 +9,9 @@ import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.claims import RunLimits, claims_in_turn
 from etl_assets.defs.lanes import lanes_of
-from etl_assets.defs.liveness import ending_with_dagster_dev, record_owner
+from etl_assets.defs.liveness import ending_with_dagster_dev, owning
 from etl_assets.defs.order import known_sizes, priorities_of, with_priorities
 from etl_assets.defs.shard_assets import HOST_TAG
 from etl_assets.defs.stale_plan import refuse_stale_plan
@@ -57,7 +58,11 @@ def export_executor(
         set_pool_limits(context.instance, limits)
         settings = _settings(context.executor_config, limits)
         inner = _MULTIPROCESS(context._replace(executor_config=settings))
-        return OwnedExecutor(inner, partial(_in_order, config, tables, settings["max_concurrent"]))
+        processes = settings["max_concurrent"]
+        in_order = partial(_in_order, config, tables, processes)
+        return OwnedExecutor(
+            inner, RunLimits(limits, parts_of_steps(config, tables), processes), in_order
+        )
 
     return multiprocess
 
@@ -67,7 +72,8 @@ def _in_process(limits: Mapping[str, int]) -> dg.ExecutorDefinition:
     def in_process(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
         settings: dict[str, Any] = {"retries": {"enabled": {}}}
-        return OwnedExecutor(_IN_PROCESS(context._replace(executor_config=settings)))
+        inner = _IN_PROCESS(context._replace(executor_config=settings))
+        return OwnedExecutor(inner, RunLimits(limits))
 
     return in_process
 
@@ -76,9 +82,13 @@ class OwnedExecutor(Executor):
     """Another executor, whose run is tagged with the process that executes it."""
 
     def __init__(
-        self, inner: Executor, in_order: Callable[[dg.DagsterInstance, Any], Any] | None = None
+        self,
+        inner: Executor,
+        limits: RunLimits,
+        in_order: Callable[[dg.DagsterInstance, Any], Any] | None = None,
     ) -> None:
         self._inner = inner
+        self._limits = limits
         self._in_order = in_order
 
     @property
@@ -93,18 +103,20 @@ class OwnedExecutor(Executor):
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
         """Execute the plan."""
-        record_owner(plan_context.instance, plan_context.dagster_run)
+        instance, run = plan_context.instance, plan_context.dagster_run
         try:
-            refuse_stale_plan(
-                plan_context.instance, plan_context.dagster_run, plan_context.job.get_definition()
-            )
-            with ending_with_dagster_dev():
+            refuse_stale_plan(instance, run, plan_context.job.get_definition())
+            with (
+                owning(instance, run),
+                ending_with_dagster_dev(),
+                claims_in_turn(instance, run, self._limits),
+            ):
                 if self._in_order is not None:
-                    execution_plan = self._in_order(plan_context.instance, execution_plan)
+                    execution_plan = self._in_order(instance, execution_plan)
                 yield from self._inner.execute(plan_context, execution_plan)
         finally:
             # An interrupted run may leave slots claimed, for the daemon to find a minute later.
-            storage = plan_context.instance.event_log_storage
+            storage = instance.event_log_storage
             if storage.supports_global_concurrency_limits:
                 storage.free_concurrency_slots_for_run(plan_context.run_id)
 
@@ -128,6 +140,16 @@ def _in_order(
         return plan
     sizes = known_sizes(instance, config, [t for t in tables if t.name in lanes_by_table])
     return with_priorities(plan, priorities_of(lanes, sizes))
+
+
+def parts_of_steps(config: ExportConfig, tables: Iterable[LogicalTable]) -> dict[str, int]:
+    """The connections of each step that reads its shard tables in parts."""
+    return {
+        lane.name: table.settings.split
+        for table in tables
+        if table.settings.split > 1
+        for lane in lanes_of(config, table)
+    }
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:

@@ -4,7 +4,8 @@ import dagster as dg
 
 from etl_assets.defs.liveness import sweep_dead_runs
 
-_SECONDS = 30
+_SECONDS = 5
+"""As often as Dagster looks at its sensors and its queue."""
 
 
 def dead_run_sensor() -> dg.SensorDefinition:

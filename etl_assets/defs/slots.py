@@ -83,6 +83,15 @@ class Slots:
         self._turn.release()
         return True
 
+    def is_open(self) -> bool:
+        """Whether one is free that nobody gathers; it may be taken a moment later."""
+        if self._held or not _took(self._turn):
+            return False
+        try:
+            return self.take()
+        finally:
+            self.release()
+
     def take(self) -> bool:
         """Take one that is free."""
         for lock in self._free:
