@@ -96,6 +96,7 @@ class _Claims:
         self._slots = {host: Slots(instance, host, limit) for host, limit in limits.hosts.items()}
         self._waiting: dict[str, _Waiting] = {}
         self._held: dict[str, tuple[str, float]] = {}
+        self._looked: dict[str, float] = {}
 
     def claim(
         self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
@@ -161,16 +162,18 @@ class _Claims:
         """Mend what keeps a slot of the pool from a connection that is free for a while."""
         now = time.monotonic()
         waiting.open_since = waiting.open_since or now
-        if now - waiting.open_since < _STUCK_SECONDS:
+        if now - max(waiting.open_since, self._looked.get(waiting.pool, 0.0)) < _STUCK_SECONDS:
             return
-        waiting.open_since = now
-        # Of runs that were killed; then of own steps that ended without a word, for which Dagster
-        # frees nothing; then one that was freed just before this step came into the queue.
+        self._looked[waiting.pool] = now
+        # Of runs that were killed.
         sweep_dead_runs(self._instance)
-        if not multiprocessing.active_children():
+        # Of own steps that ended without a word, for which Dagster frees nothing. Only of those
+        # that are processes of this one.
+        if self._limits.processes is not None and not multiprocessing.active_children():
             for step, (_, since) in list(self._held.items()):
                 if now - since > _STARTED_SECONDS:
                     self.free(self._run_id, step)
+        # One that was freed just before this step came into the queue.
         if self._storage.has_unassigned_slots(waiting.pool):
             self._storage.assign_pending_steps([waiting.pool])
 

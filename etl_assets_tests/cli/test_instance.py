@@ -12,7 +12,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home, telling_of
+from etl_assets.cli.instance import (
+    HOME_VARIABLE,
+    open_instance,
+    prepare_home,
+    telling_of,
+    write_settings,
+)
 from etl_assets.config import CONFIG_VARIABLE
 from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets.defs.storage import KeptEventLogStorage
@@ -155,3 +161,11 @@ def test_an_example_differs_from_the_products_settings_in_its_storage_alone(name
     own.pop("storage")
     assert example == own
     assert "password: {env: " in text
+
+
+def test_a_queued_run_is_begun_beside_one_that_has_all_connections(tmp_path: Path) -> None:
+    write_settings(tmp_path)
+    with open_instance(tmp_path) as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.op_concurrency_slot_buffer == 1

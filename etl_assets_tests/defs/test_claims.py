@@ -155,9 +155,13 @@ def test_a_step_that_ended_without_a_word_does_not_keep_its_slot(
 ) -> None:
     monkeypatch.setattr(claims, "_STUCK_SECONDS", 0.1)
     monkeypatch.setattr(claims, "_STARTED_SECONDS", 0.1)
-    with executed(home) as run:
-        assert run.claims("s1")
-        assert run.claims("s2", seconds=10)
+    with executed(home) as elsewhere:
+        # Its steps are on other machines.
+        assert elsewhere.claims("s1")
+        assert not elsewhere.claims("s2", seconds=0.5)
+    with executed(home, RunLimits({"b": 1}, {}, 2)) as run:
+        assert run.claims("s1", "b")
+        assert run.claims("s2", "b", seconds=10)
 
 
 def test_what_a_killed_run_holds_is_free_for_the_next_at_once(
