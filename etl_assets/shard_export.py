@@ -29,9 +29,11 @@ from etl_assets.source.failures import is_transient, pauses, shard_error
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.split.export import SplitExport
 from etl_assets.split.plan import SplitPlan, planned
+from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import FileRecord, QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
+from etl_assets.topology import LogicalTable
 from etl_assets.windows import Window
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "StagedShard",
     "query_record",
     "stage_shard",
+    "wanted_window",
     "window_record",
 ]
 
@@ -142,6 +145,13 @@ def query_record(table: TableConfig) -> QueryRecord:
 def window_record(table: TableConfig, window: Window) -> WindowRecord | None:
     """A window as a manifest records it; None for a snapshot, whose rows are of no window."""
     return None if table.is_snapshot else WindowRecord.model_validate(window.as_json())
+
+
+def wanted_window(table: LogicalTable, window: Window) -> Wanted:
+    """A logical table's window as its settings want it."""
+    settings = table.settings
+    asked = Asked(settings.csv, query_record(settings), window_record(settings, window))
+    return Wanted(window.key, table.shards, asked, settings.on_drift, settings.merge)
 
 
 def _attempt(

@@ -19,6 +19,8 @@ def command(exports: Sequence[Export], options: ExportOptions, *, resume: bool =
         given += ["--limit", str(options.limit)]
     elif resume:
         given.append("--resume")
+    if options.shards_gone:
+        given.append("--shards-gone")
     return " && ".join(
         shlex.join([program(), "export", *tables, *keys, *given])
         for tables, keys in _groups(exports, options)

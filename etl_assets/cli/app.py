@@ -103,6 +103,7 @@ def discover(config: Path | None) -> int:
 @click.option("--processes", type=click.IntRange(min=1), help="Shards exported at the same time.")
 @click.option("--limit", type=click.IntRange(min=1), help="A trial: at most N rows a shard.")
 @click.option("--resume", is_flag=True, help="Keep the shards that are proven already.")
+@click.option("--shards-gone", is_flag=True, help="Remove files of shards not configured any more.")
 def export(tables: tuple[str, ...], **options: Any) -> int:
     """Export windows of logical tables; without TABLE, of all that have the key."""
     from etl_assets.cli.asked import ExportOptions  # noqa: PLC0415

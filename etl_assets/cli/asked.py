@@ -26,6 +26,7 @@ class ExportOptions:
     processes: int | None = None
     limit: int | None = None
     resume: bool = False
+    shards_gone: bool = False
 
 
 @dataclass(frozen=True)

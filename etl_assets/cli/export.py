@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.liveness import sweep_dead_runs
-from etl_assets.errors import StoreError
-from etl_assets.shard_export import query_record, window_record
-from etl_assets.store.complete import is_complete, proven_manifest, reset_window
+from etl_assets.errors import IncompleteError, StoreError
+from etl_assets.shard_export import wanted_window
+from etl_assets.store.begun import forget_export
+from etl_assets.store.complete import is_complete, unproven_shards
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
+from etl_assets.store.strays import refuse_other_shards
 from etl_assets.topology import Shard
 
 
@@ -67,7 +70,7 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
                 try:
                     with telling_of(home, StoreError):
                         done = _export(config, instance, export, options, interrupts, console)
-                except StoreError as error:
+                except (StoreError, IncompleteError) as error:
                     # The folder of one window; those of others may be elsewhere.
                     print(f"failed: {export.title}: {error}", file=sys.stderr)
                     continue
@@ -101,22 +104,27 @@ def _export(
         config.directory, *folder_parts(export.table.name, export.window.key, options.limit)
     )
     shards: Sequence[Shard] = export.table.shards
+    if options.limit is None and not options.shards_gone:
+        again = command([export], replace(options, shards_gone=True), resume=options.resume)
+        refuse_other_shards(folder, export.window.key, shards, f"`{again}`")
     if options.resume:
-        shards = _unproven(folder, export)
-        table = export.table
-        if not shards and is_complete(folder, export.window.key, table.shards, table.settings):
+        wanted = wanted_window(export.table, export.window)
+        shards = unproven_shards(folder, wanted)
+        if not shards and is_complete(folder, wanted):
+            forget_export(folder)
             _say(console, f"{export.title}: complete already, {folder.location('')}")
             return True
         _say(console, f"{export.title}: {len(export.table.shards) - len(shards)} shards are proven")
-    if options.limit is None:
-        reset_window(folder, shards)
     run, job = create_run(
         instance,
         export.table,
         export.window,
         shards=shards,
         processes=options.processes,
-        limit=options.limit,
+        csv={
+            **({} if options.limit is None else {"limit": options.limit}),
+            **({"shards_gone": True} if options.shards_gone else {}),
+        },
     )
     log = Path(instance.root_directory) / "logs" / f"{run.run_id}.log"
     progress = RunProgress.of(shards, lanes_of(config, export.table))
@@ -137,16 +145,6 @@ def _export(
         if not succeeded:
             _report_failure(export, progress, options, log, status)
     return succeeded
-
-
-def _unproven(folder: Folder, export: Export) -> list[Shard]:
-    table = export.table.settings
-    settings = (table.csv, query_record(table), window_record(table, export.window))
-    shards = export.table.shards
-    found = folder.each(
-        lambda shard: proven_manifest(folder, export.window.key, shard, settings), shards
-    )
-    return [shard for shard, proof in zip(shards, found, strict=True) if proof is None]
 
 
 def _report(

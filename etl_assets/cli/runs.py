@@ -1,7 +1,7 @@
 """Runs as the UI would make them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,12 @@ def create_run(
     *,
     shards: Sequence[Shard],
     processes: int | None,
-    limit: int | None,
+    csv: Mapping[str, Any],
 ) -> tuple[dg.DagsterRun, ReconstructableJob]:
-    """Record a run of the table's job for a window, of all its shards or of some."""
+    """Record a run of the table's job for a window, of all its shards or of some.
+
+    `csv` is the run's configuration of the IO manager.
+    """
     name = job_name(table)
     repository = ReconstructableRepository.for_module(MODULE, ATTRIBUTE, str(Path.cwd()))
     job = repository.get_reconstructable_job(name)
@@ -46,7 +49,7 @@ def create_run(
     run = instance.create_run_for_job(
         definition,
         run_id=run_id,
-        run_config=_run_config(processes, limit),
+        run_config=_run_config(processes, csv),
         tags={
             **definition.tags,
             **definition.get_tags_for_partition_key(window.key, selected_asset_keys=chosen),
@@ -60,12 +63,12 @@ def create_run(
     return run, job
 
 
-def _run_config(processes: int | None, limit: int | None) -> dict[str, Any]:
+def _run_config(processes: int | None, csv: Mapping[str, Any]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if processes is not None:
         config["execution"] = {"config": {"max_concurrent": processes}}
-    if limit is not None:
-        config["resources"] = {"csv": {"config": {"limit": limit}}}
+    if csv:
+        config["resources"] = {"csv": {"config": dict(csv)}}
     return config
 
 

@@ -2,16 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
 from etl_assets.errors import UsageError
+from etl_assets.shard_export import wanted_window
 from etl_assets.store.files import open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.verify import verify_window
 from etl_assets.topology import LogicalTable, load_topology
+from etl_assets.windows import Window
 
 
 def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[str]) -> int:
@@ -25,16 +29,9 @@ def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[st
     having = {key: _having(tables, key, named=bool(names)) for key in keys}
     found = 0
     for key, chosen in having.items():
-        windows = [
-            (table, open_folder(config.directory, *folder_parts(table.name, key)))
-            for table in chosen
-        ]
-        there = [(table, folder) for table, folder in windows if names or folder.names()]
-        if not there:
-            found += 1
-            print(f"{key}: nothing was exported into {config.directory}", file=sys.stderr)
-        for table, folder in there:
-            findings = list(verify_window(folder, key, table.shards))
+        for table in chosen:
+            folder = open_folder(config.directory, *folder_parts(table.name, key))
+            findings = list(verify_window(folder, wanted_window(table, _window(table, key))))
             for finding in findings:
                 print(finding, file=sys.stderr)
             found += len(findings)
@@ -62,6 +59,28 @@ def _having(tables: Sequence[LogicalTable], key: str, *, named: bool) -> list[Lo
     if refusal is not None and not having:
         raise refusal
     return having
+
+
+def _window(table: LogicalTable, key: str) -> Window:
+    """The window of a possible key, to the hour: where clocks shift at its edge, Dagster knows."""
+    partition = table.settings.partition
+    zone = ZoneInfo(partition.timezone)
+    day = datetime.fromisoformat(key[:10])
+    match partition.every:
+        case "hour":
+            # The second one of an hour that clocks show twice bears its offset.
+            offset = len(key) > len("2026-11-02-13:00")
+            time_of_day = time.fromisoformat(key[11:16])
+            hour = datetime.combine(day, time_of_day, zone).replace(fold=int(offset))
+            start = hour.astimezone(UTC)
+            return Window(key, start, start + timedelta(hours=1), partition.timezone)
+        case "day":
+            following = day + timedelta(days=1)
+        case "week":
+            following = day + timedelta(days=7)
+        case "month":
+            following = (day + timedelta(days=31)).replace(day=1)
+    return Window(key, day.replace(tzinfo=zone), following.replace(tzinfo=zone), partition.timezone)
 
 
 def _proven(table: LogicalTable, key: str, manifest: TableManifest) -> str:

@@ -1,21 +1,27 @@
 """The IO manager `csv`: commits staged files under their final names, and reads them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.events import EngineEventData
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import shard_of
+from etl_assets.defs.notices import NOTICE_EVENT
 from etl_assets.errors import StoreError, UsageError
 from etl_assets.shard_export import StagedShard
+from etl_assets.store.asked import Asked
+from etl_assets.store.begun import Exporter, begin, begun, has_all
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import (
+    EXPORT_RECORD,
     TABLE_MANIFEST,
     ColumnRecord,
     ShardManifest,
@@ -24,8 +30,13 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.proof import proven_shard, proven_window
-from etl_assets.store.strays import remove_older_copies, remove_strays
-from etl_assets.topology import Shard
+from etl_assets.store.strays import (
+    refuse_other_shards,
+    remove_gone,
+    replaced_files,
+    replaced_merged,
+)
+from etl_assets.topology import LogicalTable, Shard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +46,30 @@ _PREVIEW_CELL = 60
 
 @dataclass(frozen=True)
 class CommittedShard:
-    """A shard's file under its final name, proven; and what Dagster shows of it."""
+    """A shard's file under its final name, proven; and what Dagster shows of it.
+
+    Attributes:
+        manifest: what proves it.
+        metadata: what Dagster shows.
+        removed: files of its last export that this one has no file of the same name for.
+        is_last: whether nothing is left to export of the window that its run has to complete.
+    """
 
     manifest: ShardManifest
     metadata: Mapping[str, Any]
+    removed: Sequence[str] = ()
+    is_last: bool = False
+
+    def tell(self, notice: Callable[[str], object]) -> None:
+        """Say what was removed, where anything was."""
+        if self.removed:
+            notice(f"{self.manifest.shard}: removed its older {', '.join(self.removed)}")
+
+
+def tell_notice(step: Any, text: str) -> None:
+    """Say something in the run's log that the command line shows as well."""
+    event = EngineEventData({NOTICE_EVENT: text})
+    step.instance.report_engine_event(text, step.dagster_run, event, step_key=step.step.key)
 
 
 class CsvIOManager(dg.ConfigurableIOManager):
@@ -55,6 +86,12 @@ class CsvIOManager(dg.ConfigurableIOManager):
         description="A trial: at most so many rows a shard, into <partition>.sample, "
         "never counted as complete",
     )
+    shards_gone: bool = Field(
+        default=False,
+        description="Shards that the folder holds and the configuration does not have are gone "
+        "for good: their files are removed when the window is complete. Without it a folder that "
+        "holds any is refused",
+    )
     preview: int = Field(default=10, description="Records shown in the metadata; 0 shows none")
 
     def folder(self, table: str, partition: str) -> Folder:
@@ -65,39 +102,44 @@ class CsvIOManager(dg.ConfigurableIOManager):
             )
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
-    def commit_shard(self, staged: StagedShard) -> "CommittedShard":
+    def commit_shard(self, staged: StagedShard, run: Exporter | None = None) -> "CommittedShard":
         """Put a shard's file under its final name and prove it.
 
-        A file that another run has begun later and proven already stays.
+        A file of what is asked for that a later run has proven already stays.
         """
         manifest = staged.manifest
+        run = run or Exporter.of(manifest)
         folder = self.folder(manifest.table, manifest.partition)
         staged.settle()
         # Another run of the same window must not put its files between these and their manifest.
         with folder.exclusively():
             there = _proof(folder, manifest.shard)
-            # No file is from the future, but a clock may have been wrong.
-            if there and manifest.started_at < there.started_at <= datetime.now(UTC):
-                return self.committed(there)
-            # The old proof goes before the file that it proved.
-            folder.remove(TABLE_MANIFEST)
-            folder.remove(manifest_name(manifest.shard))
-            staged.commit()
-            folder.write_json(manifest_name(manifest.shard), manifest.as_json())
-            # Last of all: until the new file is proven, the older one may be the only one.
-            remove_older_copies(folder, manifest)
-        metadata = _shard_metadata(manifest, folder)
-        if self.preview and manifest.rows:
-            metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
-        return CommittedShard(manifest, metadata)
+            if there is not None and _is_later(folder, there, manifest, run):
+                done = self.committed(there)
+            else:
+                if self.limit is None:
+                    begin(folder, manifest.partition, manifest.table, run)
+                removed = _replace(folder, there, staged)
+                metadata = _shard_metadata(manifest, folder)
+                if self.preview and manifest.rows:
+                    metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
+                done = CommittedShard(manifest, metadata, removed)
+            if run.completes is not None and self.limit is None and has_all(folder, run.completes):
+                return replace(done, is_last=True)
+        return done
 
     def committed(self, manifest: ShardManifest) -> "CommittedShard":
         """A shard whose file and manifest stay as they are."""
         folder = self.folder(manifest.table, manifest.partition)
         return CommittedShard(manifest, _shard_metadata(manifest, folder))
 
-    def commit_window(self, staged: StagedWindow, log: dg.DagsterLogManager) -> Mapping[str, Any]:
-        """Put a table's merged file under its final name and prove the window."""
+    def commit_window(
+        self, staged: StagedWindow, notice: Callable[[str], object]
+    ) -> Mapping[str, Any]:
+        """Put a table's merged file under its final name and prove the window.
+
+        `notice` is told what is removed.
+        """
         manifest = staged.manifest
         folder = self.folder(manifest.table, manifest.partition)
         if staged.merged is not None:
@@ -105,26 +147,52 @@ class CsvIOManager(dg.ConfigurableIOManager):
         with folder.exclusively() as is_alone:
             if is_alone:
                 refuse_later_exports(folder, manifest)
+            # While the records that name it are there.
+            removed = replaced_merged(folder, manifest)
+            for name in removed:
+                folder.remove(name)
             folder.remove(TABLE_MANIFEST)
             if staged.merged is not None:
                 staged.merged.commit()
-            # Before the manifest: beside one nothing else stays, wherever this is killed.
-            for name in remove_strays(folder, manifest):
-                log.info("removed %s, of earlier settings", folder.location(name))
+            if self.shards_gone:
+                shards = [shard.shard for shard in manifest.shards]
+                # Before the manifest: beside one they do not stay, wherever this is killed.
+                removed += remove_gone(folder, manifest.partition, shards)
             folder.write_json(TABLE_MANIFEST, manifest.as_json())
+            # Last: beside the manifest it says nothing, without it only it knows what is older.
+            folder.remove(EXPORT_RECORD)
+        if removed:
+            notice(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
         return _table_metadata(manifest, folder)
+
+    def refuse_other_shards(self, table: LogicalTable, partition: str) -> None:
+        """Refuse a window's folder that holds shards which the table does not have.
+
+        Raises:
+            IncompleteError: they have not been called gone.
+        """
+        if self.shards_gone or self.limit is not None:
+            return
+        how = (
+            f"`etl-assets export {table.name} --partition {partition} --shards-gone` (in the UI "
+            "`resources.csv.config.shards_gone: true`)"
+        )
+        refuse_other_shards(self.folder(table.name, partition), partition, table.shards, how)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Commit a staged shard, or write a complete table's manifest."""
         match obj:
             case StagedShard():
                 with obj:
-                    context.add_output_metadata(self.commit_shard(obj).metadata)
+                    done = self.commit_shard(obj)
+                done.tell(partial(tell_notice, context.step_context))
+                context.add_output_metadata(done.metadata)
             case CommittedShard():
                 context.add_output_metadata(obj.metadata)
             case StagedWindow():
                 with obj.merged or nullcontext():
-                    context.add_output_metadata(self.commit_window(obj, context.log))
+                    notice = partial(tell_notice, context.step_context)
+                    context.add_output_metadata(self.commit_window(obj, notice))
             case _:
                 raise UsageError(
                     f"the output of {context.asset_key.to_user_string()}",
@@ -144,6 +212,41 @@ class CsvIOManager(dg.ConfigurableIOManager):
             found = _manifests(folder, context.asset_key, partition)
             files += [ShardFile(folder, manifest) for manifest in found]
         return read_files(files)
+
+
+def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run: Exporter) -> bool:
+    """Whether another run has exported the same of a shard later.
+
+    No file is from the future, but a clock may have been wrong.
+    """
+    return (
+        (there.shard, there.partition) == (manifest.shard, manifest.partition)
+        and all(folder.size(record.file) == record.bytes for record in there.files)
+        # Older than the export that is under way, whatever its clock says.
+        and not ((record := begun(folder)) is not None and record.is_older(there))
+        and not Asked.of(manifest).differences(there)
+        and manifest.started_at < there.started_at <= datetime.now(UTC)
+        and not run.follows(there.run_id)
+    )
+
+
+def _replace(folder: Folder, there: ShardManifest | None, staged: StagedShard) -> list[str]:
+    """Put a shard's files in place of those that are there; gives the names of those removed.
+
+    Wherever this is killed, a manifest fits its file or is not there, the manifest of other files
+    goes with them, and a whole version of the shard is under its final name.
+    """
+    manifest = staged.manifest
+    older = replaced_files(folder, there, manifest)
+    named = {record.file for record in there.files} if there is not None else set()
+    if there is None or named & {record.file for record in manifest.files}:
+        # The old proof goes before the file that it proved.
+        folder.remove(manifest_name(manifest.shard))
+    staged.commit()
+    for name in older:
+        folder.remove(name)
+    folder.write_json(manifest_name(manifest.shard), manifest.as_json())
+    return older
 
 
 def _proof(folder: Folder, shard: Shard) -> ShardManifest | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -12,11 +13,12 @@ from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE, checked_partition
+from etl_assets.defs.completing import complete_after_shards
 from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.defs.io_managers import CommittedShard, CsvIOManager
-from etl_assets.defs.lanes import Lane
+from etl_assets.defs.io_managers import CommittedShard, CsvIOManager, tell_notice
+from etl_assets.defs.lanes import Lane, lanes_of
 from etl_assets.defs.liveness import ending_with_the_run
-from etl_assets.defs.names import shard_key, source_key
+from etl_assets.defs.names import ascii_name, shard_key, source_key, table_key
 from etl_assets.defs.notices import saying_who_is_waited_for
 from etl_assets.defs.partitions import (
     first_window,
@@ -32,11 +34,11 @@ from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.shard_export import (
     Progress,
     ShardTask,
-    query_record,
     stage_shard,
-    window_record,
+    wanted_window,
 )
 from etl_assets.sizes import last_sizes
+from etl_assets.store.begun import Exporter, begun
 from etl_assets.store.complete import proven_manifest
 from etl_assets.store.verify import verify_shard
 from etl_assets.topology import LogicalTable, Shard, twins_of
@@ -93,9 +95,11 @@ def lane_assets(
         # The pool counts steps, whatever they weigh; these slots count connections.
         with ending_with_the_run(), saying_who_is_waited_for(context):
             if shards:
+                _refuse_other_shards(context, table)
+                run = _exporter(context, config, table)
                 with connection_slots(context, lane.host, limit, parts) as slots:
                     tasks = _tasks(context, config, table, slots)
-                    yield from _export(context, tasks, table, shards)
+                    yield from _export(context, tasks, run, table, shards)
             for name, shard in outputs.items():
                 if name not in shards:
                     yield from _verified(context, shard)
@@ -122,6 +126,7 @@ def lane_assets(
 def _export(
     context: dg.OpExecutionContext,
     task_of: Callable[[Shard], ShardTask],
+    run: Exporter,
     table: LogicalTable,
     shards: dict[str, Shard],
 ) -> Iterator[Any]:
@@ -135,7 +140,8 @@ def _export(
             host.refuse(shard)
             if shard in twins:
                 _refuse_one_file(context, shard, twins[shard])
-            done = _proven_before(context, task_of(shard)) or _committed(context, task_of(shard))
+            task = task_of(shard)
+            done = _proven_before(context, table, task) or _committed(context, task, run)
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
@@ -160,6 +166,8 @@ def _export(
         yield Output(done, output_name=name)
         rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
         yield from _checked(context, shard, passed=True, metadata=rows)
+        if done.is_last:
+            complete_after_shards(context, table, task.window)
     if failures:
         # What may heal by itself has been tried again already.
         raise Failure("\n".join(failures), allow_retries=False)
@@ -197,7 +205,64 @@ def _largest_first(
     return dict(ordered)
 
 
-def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShard | None:
+def _refuse_other_shards(context: dg.OpExecutionContext, table: LogicalTable) -> None:
+    """Refuse a folder of other shards before anything is read for it."""
+    csv: CsvIOManager = context.resources.csv
+    try:
+        csv.refuse_other_shards(table, context.partition_key)
+    except EtlAssetsError as error:
+        raise Failure(str(error), allow_retries=False) from error
+
+
+def _exporter(
+    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
+) -> Exporter:
+    """What of the window this step's run is to export."""
+    step, run = context.get_step_execution_context(), context.run
+    keys = set(step.job_def.asset_layer.selected_asset_keys)
+    # Dagster calls no selection None or an empty one.
+    if run.asset_selection:
+        keys &= run.asset_selection
+    steps = run.step_keys_to_execute
+    shards = {
+        shard
+        for lane in lanes_of(config, table)
+        if steps is None or lane.name in steps
+        for shard in lane.shards
+        if shard_key(shard) in keys
+    }
+    asked_at = partial(_asked_at, context.instance)
+    since = asked_at(context.run_id) or datetime.now(UTC)
+
+    def follows(run_id: str) -> bool:
+        earlier = asked_at(run_id) if run_id != context.run_id else None
+        return earlier is not None and earlier < since
+
+    completes_itself = table_key(table) in keys and (
+        steps is None or ascii_name(table.name, "complete") in steps
+    )
+    window = window_of(table, context.partition_key)
+    return Exporter(
+        run_id=context.run_id,
+        since=since,
+        shards=None
+        if len(shards) == len(table.shards)
+        else tuple(sorted(shard.file_stem for shard in shards)),
+        continues=run.tags.get(RESUME_RETRY_TAG) == "true",
+        completes=None if completes_itself else wanted_window(table, window),
+        follows=follows,
+    )
+
+
+def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    """When a run was asked for, by the instance's one clock; None where it knows no such run."""
+    record = instance.get_run_record_by_id(run_id)
+    return record.create_timestamp if record is not None else None
+
+
+def _proven_before(
+    context: dg.OpExecutionContext, table: LogicalTable, task: ShardTask
+) -> CommittedShard | None:
     """A shard that needs no export: a run that this one resumes has proven it.
 
     Dagster's re-execution from failure repeats the whole step of a lane.
@@ -207,8 +272,8 @@ def _proven_before(context: dg.OpExecutionContext, task: ShardTask) -> Committed
         return None
     csv: CsvIOManager = context.resources.csv
     folder = csv.folder(task.shard.table, task.window.key)
-    settings = (task.csv, query_record(task.table), window_record(task.table, task.window))
-    manifest = proven_manifest(folder, task.window.key, task.shard, settings)
+    wanted = wanted_window(table, task.window)
+    manifest = proven_manifest(folder, wanted, task.shard, begun(folder))
     if manifest is None or manifest.run_id not in _ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)
@@ -259,7 +324,7 @@ def _tasks(
     )
 
 
-def _committed(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShard:
+def _committed(context: dg.OpExecutionContext, task: ShardTask, run: Exporter) -> CommittedShard:
     """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     database: DatabaseResource = context.resources.database
     csv: CsvIOManager = context.resources.csv
@@ -280,10 +345,12 @@ def _committed(context: dg.OpExecutionContext, task: ShardTask) -> CommittedShar
         )
     with staged:
         try:
-            return csv.commit_shard(staged)
+            done = csv.commit_shard(staged, run)
         except StoreError as error:
             # It names a file; which shard that is has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
+    done.tell(partial(tell_notice, context.get_step_execution_context()))
+    return done
 
 
 def _verified(context: dg.OpExecutionContext, shard: Shard) -> Iterator[AssetCheckResult]:

@@ -6,13 +6,15 @@ from typing import Any
 import dagster as dg
 
 from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, rows_check_spec
+from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.liveness import ending_with_the_run
 from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
 from etl_assets.defs.notices import notice, saying_who_is_waited_for
-from etl_assets.defs.partitions import partitions_of
+from etl_assets.defs.partitions import partitions_of, window_of
 from etl_assets.errors import EtlAssetsError
-from etl_assets.store.complete import StagedWindow, complete_window, stage_window
+from etl_assets.shard_export import wanted_window
+from etl_assets.store.complete import StagedWindow, complete_window
 from etl_assets.topology import LogicalTable
 
 
@@ -61,27 +63,24 @@ def table_asset(table: LogicalTable, plan_tag: Mapping[str, str]) -> dg.AssetsDe
 def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[Any]:
     csv: CsvIOManager = context.resources.csv
     is_selected = table_key(table) in context.selected_asset_keys
-    partition = checked_partition(context, table_key(table))
-    folder = csv.folder(table.name, partition)
     try:
+        window = window_of(table, checked_partition(context, table_key(table)))
         if is_selected:
-            # Of steps that were killed: nothing else stays beside the files and their manifests.
-            folder.sweep()
             # Once a run, not with each shard.
-            if lost := folder.unlocked():
+            if lost := csv.folder(table.name, window.key).unlocked():
                 notice(context, lost)
-            staged = stage_window(folder, partition, table.shards, table.settings)
+            staged = staged_window(csv, table, window)
         else:
             # The check alone, which may be executed without the asset.
-            policy = table.settings.on_drift
-            staged = StagedWindow(complete_window(folder, partition, table.shards, policy), None)
+            folder = csv.folder(table.name, window.key)
+            staged = StagedWindow(complete_window(folder, wanted_window(table, window)), None)
     except EtlAssetsError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     check = rows_check(table, staged.manifest.shards)
     key = dg.AssetCheckKey(table_key(table), ROWS_CHECK)
     if check is not None and key in context.selected_asset_check_keys:
         yield check
-    if check is not None and not check.passed and table.settings.rows_outside == "fail":
+    if check is not None and has_refused_rows(table, check):
         if staged.merged is not None:
             staged.merged.discard()
         raise dg.Failure(check.description or "", allow_retries=False)

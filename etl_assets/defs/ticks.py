@@ -24,7 +24,7 @@ from dagster._core.storage.tags import (
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
-from etl_assets.shard_export import query_record, window_record
+from etl_assets.shard_export import query_record, wanted_window, window_record
 from etl_assets.store.complete import is_complete
 from etl_assets.store.files import open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
@@ -108,7 +108,8 @@ def complete_keys(config: ExportConfig, table: LogicalTable, keys: Sequence[str]
             manifest = TableManifest.read(folder, TABLE_MANIFEST)
             if manifest is None or not _fits(manifest, table, key):
                 continue
-            if time.monotonic() > until or is_complete(folder, key, table.shards, table.settings):
+            wanted = wanted_window(table, window_of(table, key))
+            if time.monotonic() > until or is_complete(folder, wanted):
                 complete.add(key)
         except (StoreError, OSError):
             continue

@@ -2,56 +2,48 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from etl_assets.columns import Column
-from etl_assets.config import TableConfig
-from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError
+from etl_assets.store.asked import OnDrift, Wanted
+from etl_assets.store.begun import begun
 from etl_assets.store.files import Folder, StagedFile
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
-    QueryRecord,
+    ExportRecord,
     ShardManifest,
     TableManifest,
-    WindowRecord,
     manifest_name,
 )
 from etl_assets.topology import Shard
-
-OnDrift: TypeAlias = Literal["fail", "union"]
+from etl_assets.windows import utc_text
 
 _NAMED = 5
 
 
-def complete_window(
-    folder: Folder, partition: str, shards: Sequence[Shard], on_drift: OnDrift = "fail"
-) -> TableManifest:
+def complete_window(folder: Folder, wanted: Wanted) -> TableManifest:
     """The logical table's manifest, when all its shards are proven; nothing is merged yet.
 
     Under `union`, columns of other sizes are of one shape: `varchar(10)` and `varchar(20)`.
 
     Raises:
-        IncompleteError: names what is missing or different.
+        IncompleteError: names what is missing, older, made otherwise or different.
     """
-
-    def proven_one(shard: Shard) -> ShardManifest | None:
-        manifest = ShardManifest.read(folder, manifest_name(shard))
-        fits = manifest is not None and _proves(folder, manifest, shard, partition)
-        return manifest if fits else None
-
-    proven = [manifest for manifest in folder.each(proven_one, shards) if manifest is not None]
-    if len(proven) < len(shards):
-        there = {manifest.shard for manifest in proven}
+    record = begun(folder)
+    found = folder.each(lambda shard: _whole(folder, shard, wanted.partition), wanted.shards)
+    whole = [manifest for manifest in found if manifest is not None]
+    if len(whole) < len(wanted.shards):
+        there = {manifest.shard for manifest in whole}
         raise IncompleteError(
-            f"{shards[0].table}: {len(shards) - len(proven)} of {len(shards)} shards are missing",
+            f"{wanted.table}: {len(found) - len(whole)} of {len(found)} shards are missing",
             wanted="every shard's file and manifest",
-            found="none of " + _some(str(shard) for shard in shards if shard not in there),
+            found="none of " + _some(str(shard) for shard in wanted.shards if shard not in there),
             next_step="export with --resume",
         )
-    _refuse_mixture(proven)
-    _refuse_drift(proven, on_drift)
-    return TableManifest.of(proven)
+    _refuse_older(whole, record)
+    _refuse_otherwise(whole, wanted)
+    _refuse_drift(whole, wanted.on_drift)
+    return TableManifest.of(whole)
 
 
 @dataclass(frozen=True)
@@ -67,17 +59,15 @@ class StagedWindow:
     merged: StagedFile | None
 
 
-def stage_window(
-    folder: Folder, partition: str, shards: Sequence[Shard], settings: TableConfig
-) -> StagedWindow:
-    """Complete a window, and merge its files where the settings ask for it.
+def stage_window(folder: Folder, wanted: Wanted) -> StagedWindow:
+    """Complete a window, and merge its files where that is wanted.
 
     Raises:
         IncompleteError: as `complete_window`, or a file is not what its manifest says.
         StoreError: the merged file cannot be written.
     """
-    manifest = complete_window(folder, partition, shards, settings.on_drift)
-    if not settings.merge:
+    manifest = complete_window(folder, wanted)
+    if not wanted.merge:
         return StagedWindow(manifest, None)
     # Imported where it is used: most tables are not merged, and it needs numpy.
     from etl_assets.store.merge import stage_merged  # noqa: PLC0415
@@ -86,16 +76,14 @@ def stage_window(
     return StagedWindow(manifest.model_copy(update={"merged": record}), file)
 
 
-def is_complete(
-    folder: Folder, partition: str, shards: Sequence[Shard], settings: TableConfig
-) -> bool:
+def is_complete(folder: Folder, wanted: Wanted) -> bool:
     """Whether the logical table's manifest is there and says what its shards' manifests say."""
     try:
-        complete = complete_window(folder, partition, shards, settings.on_drift)
+        complete = complete_window(folder, wanted)
     except IncompleteError:
         return False
     found = TableManifest.read(folder, TABLE_MANIFEST)
-    if found is None or (found.merged is not None) != settings.merge:
+    if found is None or (found.merged is not None) != wanted.merge:
         return False
     if found.merged is not None and folder.size(found.merged.file) != found.merged.bytes:
         return False
@@ -118,59 +106,64 @@ def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
             )
 
 
-def reset_window(folder: Folder, shards: Iterable[Shard]) -> None:
-    """Take back the proof of shards that are about to be exported; their CSVs stay."""
-    with folder.exclusively():
-        folder.remove(TABLE_MANIFEST)
-        folder.each(folder.remove, map(manifest_name, shards))
-
-
 def proven_manifest(
-    folder: Folder,
-    partition: str,
-    shard: Shard,
-    settings: tuple[CsvFormat, QueryRecord, WindowRecord | None],
+    folder: Folder, wanted: Wanted, shard: Shard, record: ExportRecord | None
 ) -> ShardManifest | None:
     """The manifest of a shard whose files can stay as they are; None where it has to be exported.
 
-    It is proven, and of these conventions, this query and this window.
+    It is whole, made with what is asked for, and not older than the export that has `begun`.
     """
+    manifest = _whole(folder, shard, wanted.partition)
+    if manifest is None or wanted.asked.differences(manifest):
+        return None
+    return None if record is not None and record.is_older(manifest) else manifest
+
+
+def unproven_shards(folder: Folder, wanted: Wanted) -> list[Shard]:
+    """The shards that have to be exported before the window can be complete."""
+    record = begun(folder)
+    found = folder.each(lambda one: proven_manifest(folder, wanted, one, record), wanted.shards)
+    return [shard for shard, proof in zip(wanted.shards, found, strict=True) if proof is None]
+
+
+def _whole(folder: Folder, shard: Shard, partition: str) -> ShardManifest | None:
+    """A shard's manifest, where it is its own, of this window, and fits its files' sizes."""
     manifest = ShardManifest.read(folder, manifest_name(shard))
     if (
         manifest is not None
-        and _settings(manifest) == settings
+        and manifest.shard == shard
+        and manifest.partition == partition
+        and manifest.sample is None
         and manifest.has_its_names
-        and _proves(folder, manifest, shard, partition)
+        and all(folder.size(record.file) == record.bytes for record in manifest.files)
     ):
         return manifest
     return None
 
 
-def _proves(folder: Folder, manifest: ShardManifest, shard: Shard, partition: str) -> bool:
-    """Whether a manifest is this shard's, of this window, whole, and fits its files' sizes."""
-    return (
-        manifest.shard == shard
-        and manifest.partition == partition
-        and manifest.sample is None
-        and all(folder.size(record.file) == record.bytes for record in manifest.files)
-    )
-
-
-def _refuse_mixture(manifests: Sequence[ShardManifest]) -> None:
-    """Files that were made under different settings are no whole, though each is proven."""
-    first = manifests[0]
-    different = [m for m in manifests if _settings(m) != _settings(first)]
-    if different:
+def _refuse_older(manifests: Sequence[ShardManifest], record: ExportRecord | None) -> None:
+    older = [m for m in manifests if record is not None and record.is_older(m)]
+    if record is not None and older:
         raise IncompleteError(
-            f"{first.table}: its shards were exported under different settings",
-            wanted=f"the conventions, query and window of {first.shard}",
-            found="others in " + _some(str(manifest.shard) for manifest in different),
-            next_step="export the window again, without --resume",
+            f"{older[0].table}: {len(older)} of {len(manifests)} shards were exported before the "
+            f"export that began at {utc_text(record.since)}",
+            wanted="all shards of that export",
+            found="older " + _some(str(manifest.shard) for manifest in older),
+            next_step="export with --resume",
         )
 
 
-def _settings(manifest: ShardManifest) -> tuple[CsvFormat, QueryRecord, WindowRecord | None]:
-    return manifest.csv, manifest.query, manifest.window
+def _refuse_otherwise(manifests: Sequence[ShardManifest], wanted: Wanted) -> None:
+    """What was made under other settings is not what is asked for, though each file is proven."""
+    made = {m.shard: found for m in manifests if (found := wanted.asked.differences(m))}
+    if made:
+        raise IncompleteError(
+            f"{wanted.table}: {len(made)} of {len(manifests)} shards were made otherwise than the "
+            "configuration asks for",
+            wanted="all of them made under its present settings",
+            found=_some(f"{shard} with {', '.join(how)}" for shard, how in made.items()),
+            next_step="export with --resume, which exports these again",
+        )
 
 
 def _refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None:

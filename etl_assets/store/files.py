@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from etl_assets.store.scratch import Scratch, store_error, write_all
 
 READ_BYTES = 1 << 20
 TEMPORARY_MARK = ".part"
+_TEMPORARY = re.compile(rf"\..+\.[0-9a-f]{{12}}{re.escape(TEMPORARY_MARK)}", re.DOTALL)
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -293,7 +295,8 @@ class LocalFolder(Folder):
 
 
 def _is_temporary(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(TEMPORARY_MARK)
+    """Whether a file has a name that this product gives, not just one like it."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def _is_left(path: Path, kind: int, then: Callable[[Path], object] = bool) -> bool:

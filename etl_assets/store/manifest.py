@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -20,6 +21,7 @@ from etl_assets.store.files import Folder
 from etl_assets.topology import Shard, safe_name
 
 TABLE_MANIFEST = "_manifest.json"
+EXPORT_RECORD = "_export.json"
 SAMPLE_SUFFIX = ".sample"
 SHARD_COLUMNS = ("_host", "_database", "_table")
 """The columns in front of the file of all shards: the shard that a record is from."""
@@ -178,6 +180,37 @@ class ShardManifest(_Record):
         return [record.file for record in self.files] == wanted
 
 
+class ExportRecord(_Record):
+    """The export that a window is in the midst of: it is there from its first commit to its end.
+
+    `since` is when that export was asked for, `run_ids` are its runs and those that have gone on
+    with it, `shards` the file stems of the shards that they are to export (null: all of the
+    window's), and `merged` the file of all shards that was there before.
+    """
+
+    table: str
+    partition: str
+    since: Instant
+    run_ids: tuple[str, ...]
+    shards: tuple[str, ...] | None = None
+    merged: FileRecord | None = None
+
+    def is_older(self, manifest: ShardManifest) -> bool:
+        """Whether a shard was exported before this export, which is to export it too.
+
+        Its runs are known by their ids, whatever their clocks say; no file is from the future.
+        """
+        if self._stems is not None and manifest.shard.file_stem not in self._stems:
+            return False
+        if manifest.run_id in self.run_ids:
+            return False
+        return not self.since <= manifest.started_at <= datetime.now(UTC)
+
+    @cached_property
+    def _stems(self) -> frozenset[str] | None:
+        return None if self.shards is None else frozenset(self.shards)
+
+
 class TableManifest(_Record):
     """All shards of a logical table's window, in the configuration's order.
 
@@ -232,11 +265,6 @@ def stems_of(name: str) -> tuple[str, ...]:
 def merged_name(table: str, csv_format: CsvFormat) -> str:
     """The name of the one file of all shards: it has no dot where a shard's has two."""
     return f"{table}.csv{SUFFIXES[csv_format.compression]}"
-
-
-def merged_names(table: str) -> list[str]:
-    """All names that the one file of all shards may have."""
-    return [f"{table}.csv{suffix}" for suffix in SUFFIXES.values()]
 
 
 def manifest_name(shard: Shard) -> str:

@@ -1,32 +1,40 @@
 """What earlier settings left in a window's folder: which files those are, and their removal.
 
-Only what this product wrote is ever removed, and never the last whole version of a shard that the
-window has:
+Only what this product provably wrote is ever removed: a manifest that is there names the file, and
+the file has the size that it says. It goes before that manifest does, so that whoever is killed on
+the way leaves nothing that nobody knows. That is:
 
-* a shard's CSV of another compression, or its parts where it is one file now and the other way
-  round, once the shard has its new files and the manifest of them;
-* the file of all shards, where none is asked for any more or of another compression, likewise;
-* the CSV and the manifest of a shard that the window no longer has, once the window is complete.
-  The manifest has to say so itself: of this logical table, this window and the shard of its name.
+* the files of a shard's last export that its new one does not replace by name, once the new ones
+  are there: of another compression, or parts where it is one file now and the other way round;
+* the file of all shards, where none is asked for any more or of another compression;
+* the files and the manifest of a shard that the window no longer has, once the window is complete
+  and the user has said that such shards are gone. Until then a folder that holds any is refused:
+  it may be another configuration's.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar
 
-from etl_assets.store.compression import SUFFIXES
+from etl_assets.errors import IncompleteError
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
+    EXPORT_RECORD,
     TABLE_MANIFEST,
+    ExportRecord,
+    FileRecord,
     ShardManifest,
     TableManifest,
     manifest_name,
-    merged_names,
     stems_of,
 )
 from etl_assets.topology import Shard
 
+_Kind = TypeVar("_Kind", ExportRecord, ShardManifest, TableManifest)
+_NAMED = 5
+
 
 class CsvFiles:
-    """The CSVs among a folder's files, by the shards that they are of."""
+    """The CSVs among a folder's files, by the shards that they may be of."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._of_stem: dict[str, list[str]] = {}
@@ -38,69 +46,123 @@ class CsvFiles:
         """A shard's CSVs: of any compression, whole or in parts."""
         return self._of_stem.get(shard.file_stem, [])
 
-    def older(self, manifest: ShardManifest) -> list[str]:
+    def others(self, manifest: ShardManifest) -> list[str]:
         """A shard's CSVs but for those of its manifest."""
         current = {record.file for record in manifest.files}
         return [name for name in self.of(manifest.shard) if name not in current]
 
 
-def remove_older_copies(folder: Folder, manifest: ShardManifest) -> None:
-    """Remove a shard's CSVs of other compressions; its manifest must be there already.
-
-    Older parts, whose number nobody knows, are removed when the window is complete.
-    """
-    current = {record.file for record in manifest.files}
-    for suffix in SUFFIXES.values():
-        name = f"{manifest.shard.file_stem}.csv{suffix}"
-        if name not in current:
-            folder.remove(name)
+def replaced_files(folder: Folder, older: ShardManifest | None, newer: ShardManifest) -> list[str]:
+    """The files of a shard's last export that its new one has no file of the same name for."""
+    if older is None or (older.shard, older.partition) != (newer.shard, newer.partition):
+        return []
+    current = {record.file for record in newer.files}
+    return [name for name in _proven_files(folder, older) if name not in current]
 
 
-def remove_strays(folder: Folder, complete: TableManifest) -> list[str]:
-    """Remove what a complete window does not need; gives the names."""
-    names = folder.names()
-    files = CsvFiles(names)
-    removed = [name for manifest in complete.shards for name in files.older(manifest)]
-    merged = complete.merged.file if complete.merged is not None else None
-    removed += [name for name in merged_names(complete.table) if name in names and name != merged]
-    shards = {manifest.shard for manifest in complete.shards}
-    removed += strays(folder, names, complete.partition, shards)
-    for name in removed:
-        folder.remove(name)
-    return removed
+def replaced_merged(folder: Folder, complete: TableManifest) -> list[str]:
+    """The file of all shards that was there before, where the window has no such file any more."""
+    current = complete.merged.file if complete.merged is not None else None
+    table = _readable(folder, TABLE_MANIFEST, TableManifest)
+    record = _readable(folder, EXPORT_RECORD, ExportRecord)
+    older = [proof.merged for proof in (table, record) if proof is not None and proof.merged]
+    names = {file.file for file in older if file.file != current and _is_there(folder, file)}
+    return sorted(names)
 
 
-def strays(
+def gone_files(
     folder: Folder, names: Iterable[str], partition: str, shards: Collection[Shard]
 ) -> dict[str, Shard]:
-    """The files of shards that a window no longer has, each with its shard.
+    """The files of shards that a window does not have, each with its shard.
 
-    A manifest comes after its CSVs: whoever removes them in this order, and is killed on the way,
-    finds the rest the next time.
+    A manifest has to say so itself: of this logical table, this window and the shard of its name.
+    It comes after its CSVs: whoever removes them in this order, and is killed on the way, finds
+    the rest the next time.
     """
-    listed = set(names)
-    files = CsvFiles(sorted(listed))
-    known = {TABLE_MANIFEST, *map(manifest_name, shards)}
-    tables = {shard.table for shard in shards}
     found: dict[str, Shard] = {}
-    for name in sorted(listed - known):
-        manifest = _shard_manifest(folder, name)
+    for name, manifest in _of_other_shards(folder, names, partition, shards):
+        found |= dict.fromkeys([*_proven_files(folder, manifest), name], manifest.shard)
+    return found
+
+
+def remove_gone(folder: Folder, partition: str, shards: Collection[Shard]) -> list[str]:
+    """Remove the files of shards that a window does not have; gives their names."""
+    gone = list(gone_files(folder, folder.names(), partition, shards))
+    for name in gone:
+        folder.remove(name)
+    return gone
+
+
+def refuse_other_shards(
+    folder: Folder, partition: str, shards: Collection[Shard], how: str
+) -> None:
+    """Refuse a folder that holds shards which the window does not have.
+
+    Raises:
+        IncompleteError: it names some of them, and says what to do; `how` is what the user has to
+            give where they are gone.
+    """
+    known = set(shards)
+    tables = {shard.table for shard in shards}
+    manifests = _of_other_shards(folder, folder.names(), partition, known)
+    others = {manifest.shard for _, manifest in manifests}
+    table = _readable(folder, TABLE_MANIFEST, TableManifest)
+    if table is not None and table.partition == partition and table.table in tables:
+        others |= {manifest.shard for manifest in table.shards} - known
+    if others:
+        named = [str(shard) for shard in sorted(others)]
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        raise IncompleteError(
+            f"{folder.location('')}: it holds shards that the configuration does not have: "
+            f"{', '.join(named[:_NAMED])}{more}",
+            next_step=f"where these are gone for good, {how} removes their files; where "
+            "another configuration exports them, give one of the two another "
+            "`output.directory`. Nothing was touched",
+        )
+
+
+def _of_other_shards(
+    folder: Folder, names: Iterable[str], partition: str, shards: Collection[Shard]
+) -> Iterator[tuple[str, ShardManifest]]:
+    known = {TABLE_MANIFEST, EXPORT_RECORD, *map(manifest_name, shards)}
+    tables = {shard.table for shard in shards}
+    for name in sorted(set(names) - known):
+        if not name.endswith(".json"):
+            continue
+        manifest = _readable(folder, name, ShardManifest)
         if (
             manifest is not None
             and manifest.table in tables
             and manifest.partition == partition
             and manifest.sample is None
+            and manifest.has_its_names
             and name == manifest_name(manifest.shard)
         ):
-            found |= dict.fromkeys([*files.of(manifest.shard), name], manifest.shard)
-    return found
+            yield name, manifest
 
 
-def _shard_manifest(folder: Folder, name: str) -> ShardManifest | None:
-    if not name.endswith(".json"):
-        return None
+def _readable(folder: Folder, name: str, kind: type[_Kind]) -> _Kind | None:
     try:
-        return ShardManifest.read(folder, name)
+        return kind.read(folder, name)
     except OSError:
         # What cannot be read proves nothing: a folder of that name, for one.
         return None
+
+
+def _proven_files(folder: Folder, manifest: ShardManifest) -> list[str]:
+    """The files that a manifest names and that are as it says."""
+    if not manifest.has_its_names:
+        return []
+    return [record.file for record in manifest.files if _is_there(folder, record)]
+
+
+def _is_there(folder: Folder, record: FileRecord) -> bool:
+    return folder.size(record.file) == record.bytes
+
+
+def unknown_copies(
+    names: Iterable[str], manifests: Iterable[ShardManifest]
+) -> dict[str, ShardManifest]:
+    """CSVs that are named as a shard's, beside those that its manifest names."""
+    files = CsvFiles(names)
+    return {name: proof for proof in manifests for name in files.others(proof)}

@@ -9,29 +9,35 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from etl_assets.errors import CsvError
+from etl_assets.errors import CsvError, StoreError
 from etl_assets.printable import printable
+from etl_assets.store.asked import Wanted
+from etl_assets.store.begun import begun
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
+    EXPORT_RECORD,
     TABLE_MANIFEST,
+    ExportRecord,
     ShardManifest,
     TableManifest,
     csv_name,
     manifest_name,
-    merged_names,
+    merged_name,
 )
 from etl_assets.store.proof import Claim, FileProof, reason
-from etl_assets.store.strays import CsvFiles, strays
+from etl_assets.store.strays import CsvFiles, gone_files, unknown_copies
 from etl_assets.topology import Shard
+from etl_assets.windows import utc_text
 
 _RESUME = "export the window with --resume"
 _ANEW = "export the window again, without --resume"
+_MOVE = "move it to another folder or remove it"
 _SEE = "see to its permissions, then verify again"
 
 
-def verify_window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
-    """Every finding; nothing where all is proven."""
-    yield from map(printable, _window(folder, partition, shards))
+def verify_window(folder: Folder, wanted: Wanted) -> Iterator[str]:
+    """Every finding; nothing where all is proven, and as the configuration asks for."""
+    yield from map(printable, _window(folder, wanted))
 
 
 def verify_shard(folder: Folder, partition: str, shard: Shard) -> Iterator[str]:
@@ -80,17 +86,56 @@ def verify_file(
         yield f"{where}: {', and '.join(causes)}; {advice}"
 
 
-def _window(folder: Folder, partition: str, shards: Sequence[Shard]) -> Iterator[str]:
-    found = folder.each(partial(_claimed, folder, partition, folder.names()), shards)
+def _window(folder: Folder, wanted: Wanted) -> Iterator[str]:
+    names, shards = folder.names(), wanted.shards
+    record = _begun(folder)
+    if not _has_any(names, shards):
+        yield f"{folder.location('')}: nothing was exported; export the window"
+        yield from _extra(folder, names, wanted, [], record)
+        return
+    found = folder.each(partial(_claimed, folder, wanted.partition, names), shards)
     yield from (finding for finding in found if isinstance(finding, str))
     manifests = [manifest for manifest in found if not isinstance(manifest, str)]
     claims = [claim for manifest in manifests for claim in Claim.of_shard(manifest)]
     files = {claim.sha256: claim.file for claim in claims}
     for findings in folder.each(lambda claim: list(verify_file(folder, claim, files)), claims):
         yield from findings
-    yield from _extra(folder, partition, shards, manifests)
-    yield from _table(folder, manifests, shards)
-    yield from _merged(folder, shards[0].table)
+    for manifest in manifests:
+        yield from _otherwise(folder, manifest, wanted, record)
+    yield from _extra(folder, names, wanted, manifests, record)
+    yield from _table(folder, manifests, shards, record)
+    yield from _merged(folder, wanted)
+
+
+def _begun(folder: Folder) -> ExportRecord | None:
+    try:
+        return begun(folder)
+    except StoreError:
+        # What is there and cannot be read is told of by its name.
+        return None
+
+
+def _has_any(names: Sequence[str], shards: Sequence[Shard]) -> bool:
+    files, there = CsvFiles(names), set(names)
+    return TABLE_MANIFEST in there or any(
+        manifest_name(shard) in there or files.of(shard) for shard in shards
+    )
+
+
+def _otherwise(
+    folder: Folder, manifest: ShardManifest, wanted: Wanted, record: ExportRecord | None
+) -> Iterator[str]:
+    """What is whole and proven, and yet not what is asked for."""
+    where = folder.location(manifest.files[0].file)
+    if differences := wanted.asked.differences(manifest):
+        yield (
+            f"{where}: made otherwise than the configuration asks for: "
+            f"{', '.join(differences)}; {_RESUME}"
+        )
+    elif record is not None and record.is_older(manifest):
+        yield (
+            f"{where}: exported before the export that began at {utc_text(record.since)}; {_RESUME}"
+        )
 
 
 def _claimed(
@@ -153,53 +198,74 @@ def _of_another(
 
 
 def _extra(
-    folder: Folder, partition: str, shards: Sequence[Shard], manifests: Sequence[ShardManifest]
+    folder: Folder,
+    names: Sequence[str],
+    wanted: Wanted,
+    manifests: Sequence[ShardManifest],
+    record: ExportRecord | None,
 ) -> Iterator[str]:
     """Files that do not belong here."""
-    names = folder.names()
-    stray = strays(folder, names, partition, shards)
-    proofs = {TABLE_MANIFEST, *map(manifest_name, shards)}
+    shards = wanted.shards
+    gone = gone_files(folder, names, wanted.partition, shards)
+    copies = unknown_copies(names, manifests)
     files = CsvFiles(names)
+    known = {TABLE_MANIFEST, EXPORT_RECORD, *map(manifest_name, shards)}
     # Beside a shard that has no manifest nobody can say which copy is the older one.
-    older = {name: m.files[0].file for m in manifests for name in files.older(m)}
-    known = {name for shard in shards for name in files.of(shard)}
+    known |= {name for shard in shards for name in files.of(shard)}
+    known |= _merged_names(folder, wanted, record)
     for name in names:
         where = folder.location(name)
-        if name in stray:
+        if name in gone:
             yield (
-                f"{where}: of {stray[name]}, which is no shard of the configuration; "
-                "remove it, as the next export of the window does"
+                f"{where}: of {gone[name]}, which is no shard of the configuration; "
+                "remove it, as an export with --shards-gone does"
             )
-        elif name in older:
-            yield f"{where}: an older copy beside {older[name]}; remove it"
-        elif name not in proofs | known and name not in merged_names(shards[0].table):
-            yield (
-                f"{where}: belongs to no shard of the configuration; "
-                "move it to another folder or remove it"
-            )
+        elif name in copies:
+            beside = copies[name].files[0].file
+            yield f"{where}: beside {beside}, and no manifest names it; {_MOVE}"
+        elif name not in known:
+            yield f"{where}: belongs to no shard of the configuration; {_MOVE}"
     for name in folder.abandoned():
         yield f"{folder.location(name)}: left by a writer that is gone; remove it"
 
 
-def _merged(folder: Folder, table: str) -> Iterator[str]:
-    """The file of all shards, and what is left of earlier ones."""
+def _merged_names(folder: Folder, wanted: Wanted, record: ExportRecord | None) -> set[str]:
+    """The names of the files of all shards that this product has written here, or will."""
+    table = _table_manifest(folder)
+    merged = [proof.merged for proof in (table, record) if proof is not None]
+    names = {file.file for file in merged if file is not None}
+    return names | ({merged_name(wanted.table, wanted.asked.csv)} if wanted.merge else set())
+
+
+def _table_manifest(folder: Folder) -> TableManifest | None:
     try:
-        manifest = TableManifest.read(folder, TABLE_MANIFEST)
+        return TableManifest.read(folder, TABLE_MANIFEST)
     except OSError:
-        manifest = None
+        return None
+
+
+def _merged(folder: Folder, wanted: Wanted) -> Iterator[str]:
+    """The file of all shards."""
+    manifest = _table_manifest(folder)
     if manifest is None:
-        # Told already: nothing says whether the file belongs here.
+        # Told already: nothing says what the file has to hold.
         return
-    merged = manifest.merged
-    if merged is not None:
-        yield from verify_file(folder, Claim.of_merged(manifest, merged))
-    for name in merged_names(table):
-        if name in folder.names() and (merged is None or name != merged.file):
-            yield f"{folder.location(name)}: of earlier settings; remove it"
+    if manifest.merged is not None:
+        yield from verify_file(folder, Claim.of_merged(manifest, manifest.merged))
+    if (manifest.merged is not None) != wanted.merge:
+        said = "a file of all shards" if wanted.merge else "none"
+        found = "none" if wanted.merge else manifest.merged.file if manifest.merged else ""
+        yield (
+            f"{folder.location(TABLE_MANIFEST)}: wanted {said}, as `merge` asks for, "
+            f"found {found}; {_RESUME}"
+        )
 
 
 def _table(
-    folder: Folder, manifests: Sequence[ShardManifest], shards: Sequence[Shard]
+    folder: Folder,
+    manifests: Sequence[ShardManifest],
+    shards: Sequence[Shard],
+    record: ExportRecord | None,
 ) -> Iterator[str]:
     where = folder.location(TABLE_MANIFEST)
     try:
@@ -207,7 +273,12 @@ def _table(
     except OSError as error:
         yield f"{where}: {reason(error)}; {_SEE}"
         return
-    if table is None:
+    if table is None and record is not None:
+        yield (
+            f"{where}: missing, the window is exported anew since {utc_text(record.since)}; "
+            f"{_RESUME}"
+        )
+    elif table is None:
         there = folder.size(TABLE_MANIFEST) is not None
         cause = "is not a logical table's manifest" if there else "missing"
         yield f"{where}: {cause}, so the window is not complete; {_RESUME}"

@@ -152,7 +152,12 @@ def test_a_home_without_settings_gets_the_products_and_no_log_stays(
 def test_verify_reads_everything_again_and_finds_nothing(shop: Shop, exported: Done) -> None:
     assert exported.code == 0
     done = etl_assets(shop.folder, "verify", "--partition", DAYS[0], DAYS[1])
-    assert (done.code, done.err) == (0, "")
+    # A table that has the key and was never exported for it is one finding, not one a shard.
+    users = [str(shop.window("users", day)) for day in DAYS[:2]]
+    assert (done.code, done.problems) == (
+        1,
+        [*(f"{path}: nothing was exported; export the window" for path in users), "2 findings"],
+    )
     assert [line.split(", ")[:2] for line in done.out.splitlines()] == [
         [f"orders {day}: 4 shards", "8 rows"] for day in DAYS[:2]
     ]
@@ -189,7 +194,10 @@ def test_verify_without_a_table_leaves_out_those_that_cannot_have_the_key(
     hour = f"{DAY}-02:00"
     assert etl_assets(copy.folder, "export", "--partition", hour).code == 0
     done = etl_assets(copy.folder, "verify", "--partition", hour, DAY)
-    assert (done.code, done.err) == (0, "")
+    assert [line.rpartition(": ")[2] for line in done.problems] == [
+        "nothing was exported; export the window",
+        "1 findings",
+    ]
     assert [line.split(":")[0] for line in done.out.splitlines()] == [
         f"events {DAY}-02",
         f"orders {DAY}",
@@ -213,8 +221,10 @@ def test_a_shard_that_fails_is_named_and_resume_exports_just_that_one(copy: Shop
         f"again: etl-assets export orders --partition {DAY} --resume",
     ]
     assert f"orders {DAY}: 3 of 4 shards, 6 rows" in failed.out
-    # The older CSV stays, but nothing proves it any more.
-    assert copy.names() == [n for n in FILES if n not in ("_manifest.json", f"{STEMS[2]}.json")]
+    # The older shard stays as it is, and is no part of what was asked for.
+    assert copy.names() == ["_export.json", *FILES[1:]]
+    verified = etl_assets(copy.folder, "verify", "orders", "--partition", DAY)
+    assert f"{STEMS[2]}.csv: exported before the export that began at " in verified.err
     assert broken.read_bytes() == older
     before = sizes_and_times(copy.window())
 
@@ -269,6 +279,31 @@ def test_resume_exports_a_file_again_that_has_another_size(copy: Shop) -> None:
     assert done.code == 0
     assert path.read_bytes() == whole
     assert f"orders {DAY}: 1 of 1 shards" in done.out
+
+
+def test_an_export_that_fails_before_its_first_shard_leaves_a_complete_window(copy: Shop) -> None:
+    before = sizes_and_times(copy.window())
+    for path in copy.folder.glob("*.db"):
+        path.rename(path.with_suffix(".away"))
+    failed = etl_assets(copy.folder, "export", "orders", "--partition", DAY)
+    assert failed.code == 1
+    assert sizes_and_times(copy.window()) == before
+    assert etl_assets(copy.folder, "verify", "orders", "--partition", DAY).code == 0
+
+
+def test_shards_that_are_gone_have_to_be_called_so(copy: Shop) -> None:
+    before = sizes_and_times(copy.window())
+    copy.configure(copy.text.replace("shop_{00..01}", "shop_00", 1))
+    asked = ("export", "orders", "--partition", DAY)
+    refused = etl_assets(copy.folder, *asked)
+    assert refused.code == 1
+    again = f"etl-assets export orders --partition {DAY} --shards-gone"
+    assert f"`{again}`" in refused.err
+    assert sizes_and_times(copy.window()) == before
+    done = etl_assets(copy.folder, *asked, "--shards-gone")
+    assert (done.code, done.err) == (0, "")
+    assert f"orders {DAY}: removed {STEMS[2]}.csv, {STEMS[2]}.json, " in done.out
+    assert copy.names() == ["_manifest.json", *sorted(n for n in FILES if "shop_00" in n)]
 
 
 # Options

@@ -1,5 +1,6 @@
 """Charter: whoever commits beside whom, each file fits the manifest that is there."""
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -11,20 +12,46 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
+from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import IncompleteError
 from etl_assets.shard_export import StagedShard
-from etl_assets.store.complete import StagedWindow, complete_window, reset_window
-from etl_assets.store.files import LocalFolder
-from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.begun import Exporter, forget_export
+from etl_assets.store.complete import (
+    StagedWindow,
+    complete_window,
+    is_complete,
+    stage_window,
+    unproven_shards,
+)
+from etl_assets.store.files import LocalFolder, _LocalStagedFile
+from etl_assets.store.manifest import (
+    EXPORT_RECORD,
+    TABLE_MANIFEST,
+    ShardManifest,
+    csv_name,
+    manifest_name,
+)
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
-from etl_assets_tests.store.exported import COLUMNS, KEY, PLAIN, SHARDS, block, manifest
+from etl_assets.topology import Shard
+from etl_assets_tests.store.exported import (
+    BEGAN,
+    COLUMNS,
+    KEY,
+    PLAIN,
+    QUERY,
+    SHARDS,
+    WANTED,
+    block,
+    export_shard,
+    manifest,
+)
 
-LOG: Any = dg.get_dagster_logger()
+HOUR = timedelta(hours=1)
+GZIP = CsvFormat(compression="gzip")
 
 
 @pytest.fixture
@@ -41,14 +68,15 @@ def folder(csv: CsvIOManager) -> LocalFolder:
     return folder
 
 
-def staged(folder: LocalFolder, shard_number: int, value: int) -> StagedShard:
+def staged(folder: LocalFolder, shard_number: int, value: int, **facts: Any) -> StagedShard:
     """A shard's file with one row, which has as many bytes whatever the value is."""
     shard = SHARDS[shard_number]
     file = folder.stage(csv_name(shard, PLAIN))
     names = [name for name, _ in COLUMNS]
     blocks = [block(PLAIN, [(value, f"{value:09}")])]
     written = write_records(file, PLAIN, names, blocks, lambda rows, size: None)
-    proof = manifest(shard, rows=1, source_rows=1, bytes=written.bytes, sha256=written.sha256)
+    facts = {"rows": 1, "source_rows": 1, "bytes": written.bytes} | facts
+    proof = manifest(shard, sha256=written.sha256, **facts)
     return StagedShard((file,), proof, written.first)
 
 
@@ -85,8 +113,8 @@ def test_two_commits_of_one_shard_end_with_a_file_and_its_own_manifest(
         for _ in range(5):
             shards = [staged(folder, 0, value) for value in range(1, 5)]
             at_once([partial(csv.commit_shard, shard) for shard in shards])
-            folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
-            assert list(verify_window(folder, KEY, SHARDS)) == []
+            folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
+            assert list(verify_window(folder, WANTED)) == []
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(1, True), (-1, False), (24 * 365 * 50, False)])
@@ -103,22 +131,18 @@ def test_an_older_export_that_comes_late_does_not_replace_a_newer_one(
     (record,) = done.manifest.files
     stored = Path(folder.location(record.file)).read_bytes()
     assert hashlib.sha256(stored).hexdigest() == record.sha256
-    assert folder.names() == [record.file, manifest_name(SHARDS[0])]
+    assert folder.names() == [EXPORT_RECORD, record.file, manifest_name(SHARDS[0])]
 
 
-@pytest.mark.parametrize("other", ["commits", "begins"])
 def test_a_window_is_not_proven_with_shards_that_another_run_has_replaced(
-    csv: CsvIOManager, folder: LocalFolder, other: str
+    csv: CsvIOManager, folder: LocalFolder
 ) -> None:
     for number in range(len(SHARDS)):
         csv.commit_shard(staged(folder, number, 1))
-    window = StagedWindow(complete_window(folder, KEY, SHARDS), None)
-    if other == "commits":
-        csv.commit_shard(staged(folder, 1, 2))
-    else:
-        reset_window(folder, SHARDS[1:2])
+    window = StagedWindow(complete_window(folder, WANTED), None)
+    csv.commit_shard(staged(folder, 1, 2))
     with pytest.raises(IncompleteError, match=r"orders_01 exported by another run meanwhile"):
-        csv.commit_window(window, LOG)
+        csv.commit_window(window, print)
     assert folder.size(TABLE_MANIFEST) is None
 
 
@@ -127,7 +151,7 @@ def test_a_folder_that_cannot_be_locked_is_written_all_the_same(
 ) -> None:
     monkeypatch.setattr(LocalFolder, "_locked", lambda folder, held: False)
     csv.commit_shard(staged(folder, 0, 1))
-    assert folder.names() == [csv_name(SHARDS[0], PLAIN), manifest_name(SHARDS[0])]
+    assert folder.names() == [EXPORT_RECORD, csv_name(SHARDS[0], PLAIN), manifest_name(SHARDS[0])]
 
 
 def test_nobody_waits_for_one_who_is_gone(folder: LocalFolder) -> None:
@@ -139,3 +163,181 @@ def test_nobody_waits_for_one_who_is_gone(folder: LocalFolder) -> None:
         with folder.exclusively() as is_alone:
             assert is_alone
     assert time.monotonic() - began < 1
+
+
+def complete(csv: CsvIOManager, folder: LocalFolder) -> None:
+    """Complete the window, as the logical table's step does."""
+    csv.commit_window(stage_window(folder, WANTED), print)
+
+
+def older_window(csv: CsvIOManager, folder: LocalFolder) -> None:
+    """A complete window of a run of the hour before."""
+    run = Exporter("older", BEGAN - HOUR, None)
+    for number in range(len(SHARDS)):
+        csv.commit_shard(staged(folder, number, 1, run_id="older", started_at=BEGAN - HOUR), run)
+    complete(csv, folder)
+    assert folder.size(EXPORT_RECORD) is None
+
+
+class Killed(BaseException):
+    """The end of a process in the midst of its work."""
+
+
+def kill_at(patch: pytest.MonkeyPatch, step: int, *, before: bool) -> None:
+    """Be killed before or after the so many-th change of a folder."""
+    count = iter(range(100))
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*args: Any) -> Any:
+            is_last = next(count) == step
+            if is_last and before:
+                raise Killed
+            done = change(*args)
+            if is_last:
+                raise Killed
+            return done
+
+        return changed
+
+    patch.setattr(LocalFolder, "remove", counted(LocalFolder.remove))
+    patch.setattr(_LocalStagedFile, "_finish", counted(_LocalStagedFile._finish))
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("step", range(12))
+def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
+    csv: CsvIOManager,
+    folder: LocalFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    before: bool,
+) -> None:
+    older_window(csv, folder)
+    files = folder.names()
+    newer = Exporter("newer", BEGAN, None)
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        kill_at(patch, step, before=before)
+        for number in range(len(SHARDS)):
+            with staged(folder, number, 2, run_id="newer") as one:
+                csv.commit_shard(one, newer)
+        complete(csv, folder)
+    proofs = {m.run_id for m in map(partial(proof_of, folder), SHARDS) if m is not None}
+    if folder.size(TABLE_MANIFEST) is not None:
+        assert len(proofs) == 1
+        assert list(verify_window(folder, WANTED)) == []
+        assert is_complete(folder, WANTED)
+    else:
+        assert any("--resume" in line for line in verify_window(folder, WANTED))
+        left = tuple(shard.file_stem for shard in unproven_shards(folder, WANTED))
+        resumed = Exporter("resumed", BEGAN + HOUR, left)
+        for number, shard in enumerate(SHARDS):
+            if shard.file_stem in left:
+                csv.commit_shard(staged(folder, number, 3, run_id="resumed"), resumed)
+        complete(csv, folder)
+        assert "older" not in {m.run_id for m in stage_window(folder, WANTED).manifest.shards}
+    forget_export(folder)
+    assert list(verify_window(folder, WANTED)) == []
+    assert folder.names() == files
+
+
+def proof_of(folder: LocalFolder, shard: Shard) -> ShardManifest | None:
+    """The manifest of a shard that is there."""
+    return ShardManifest.read(folder, manifest_name(shard))
+
+
+def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported_anew(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    csv.commit_shard(staged(folder, 0, 2, run_id="newer"), Exporter("newer", BEGAN, None))
+    assert folder.size(TABLE_MANIFEST) is None
+    assert folder.read_json(EXPORT_RECORD) == {
+        "table": "orders", "partition": KEY, "since": "2026-11-02T00:10:00Z",
+        "run_ids": ["newer"], "shards": None, "merged": None,
+    }  # fmt: skip
+    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
+        stage_window(folder, WANTED)
+    found = list(verify_window(folder, WANTED))
+    assert len(found) == 3
+    assert all("2026-11-02T00:10:00Z" in line for line in found)
+    # A wrong clock of the machine that goes on does not matter.
+    resumed = Exporter("resumed", BEGAN + HOUR, tuple(s.file_stem for s in SHARDS[1:]))
+    for number in (1, 2):
+        late = staged(folder, number, 2, run_id="resumed", started_at=BEGAN - 9 * HOUR)
+        csv.commit_shard(late, resumed)
+    complete(csv, folder)
+    assert folder.size(EXPORT_RECORD) is None
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_last_of_some_shards_says_that_the_window_is_to_be_completed(
+    csv: CsvIOManager, folder: LocalFolder, order: tuple[int, int]
+) -> None:
+    older_window(csv, folder)
+    some = tuple(shard.file_stem for shard in SHARDS[:2])
+    run = Exporter("some", BEGAN, some, completes=WANTED)
+    done = [csv.commit_shard(staged(folder, n, 2, run_id="some"), run).is_last for n in order]
+    assert done == [False, True]
+    complete(csv, folder)
+    assert list(verify_window(folder, WANTED)) == []
+
+
+def test_some_shards_of_an_incomplete_window_do_not_hide_that_others_are_older(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    csv.commit_shard(staged(folder, 0, 2, run_id="all"), Exporter("all", BEGAN, None))
+    run = Exporter("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=WANTED)
+    assert not csv.commit_shard(staged(folder, 1, 2, run_id="some"), run).is_last
+    assert unproven_shards(folder, WANTED) == [SHARDS[2]]
+
+
+def test_a_whole_export_that_comes_later_begins_anew(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    csv.commit_shard(staged(folder, 0, 1, run_id="first"), Exporter("first", BEGAN, None))
+    later = {"run_id": "later", "started_at": BEGAN + HOUR}
+    csv.commit_shard(staged(folder, 1, 1, **later), Exporter("later", BEGAN + HOUR, None))
+    assert folder.read_json(EXPORT_RECORD)["run_ids"] == ["later"]
+    assert SHARDS[0] in unproven_shards(folder, WANTED)
+    # The first one is still at work: it does not make its own older shards count again.
+    csv.commit_shard(staged(folder, 2, 1, run_id="first"), Exporter("first", BEGAN, None))
+    assert unproven_shards(folder, WANTED) == [SHARDS[0], SHARDS[2]]
+
+
+def test_a_record_that_cannot_be_read_makes_every_shard_older(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    folder.remove(TABLE_MANIFEST)
+    Path(folder.location(EXPORT_RECORD)).write_text("{")
+    assert unproven_shards(folder, WANTED) == list(SHARDS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "follows", "kept"),
+    [
+        ({}, False, True),
+        ({"query": QUERY.model_copy(update={"where": "id > 1"})}, False, False),
+        ({}, True, False),
+    ],
+)
+def test_a_later_file_stays_only_if_it_is_what_is_asked_for_and_its_run_is_later(
+    csv: CsvIOManager, folder: LocalFolder, facts: dict[str, Any], follows: bool, kept: bool
+) -> None:
+    there = staged(folder, 0, 1, run_id="there", started_at=BEGAN + HOUR, **facts)
+    csv.commit_shard(there)
+    run = Exporter("run", BEGAN, None, follows=lambda run_id: follows and run_id == "there")
+    with staged(folder, 0, 2, run_id="run") as one:
+        done = csv.commit_shard(one, run)
+    assert done.manifest.run_id == ("there" if kept else "run")
+
+
+def test_an_older_file_of_another_compression_goes_with_its_proof(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    export_shard(folder, SHARDS[0], [(1, "a")], GZIP)
+    done = csv.commit_shard(staged(folder, 0, 1))
+    assert done.removed == [csv_name(SHARDS[0], GZIP)]
+    assert csv_name(SHARDS[0], GZIP) not in folder.names()

@@ -21,6 +21,7 @@ from etl_assets_tests.defs.running import Location, checked, failures, location,
 ORDERS = dg.AssetKey(["orders"])
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])
+PARTIAL = ["_export.json"]
 LANES = CONFIG.replace("processes: 2", "lanes: 1")
 
 
@@ -170,7 +171,9 @@ def test_a_dropped_table_fails_by_name_and_its_siblings_are_written(
         assert checked(result) == {broken: False, **dict.fromkeys(good, True)}
         assert made.exported(ORDERS) == made.exported(broken) == set()
         assert made.exported(shard(*SHARDS[3])) == {DAY}
-        assert shop.names() == [n for n in FILES if "shop_01.orders_00" not in n and n[0] != "_"]
+        assert shop.names() == PARTIAL + [
+            name for name in FILES[1:] if "shop_01.orders_00" not in name
+        ]
 
 
 def test_a_failed_shard_is_not_tried_again_by_dagster(shop: Location) -> None:
@@ -179,14 +182,37 @@ def test_a_failed_shard_is_not_tried_again_by_dagster(shop: Location) -> None:
     assert not [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
 
 
-def test_a_window_that_was_complete_loses_its_manifest_when_a_shard_is_exported_again(
+def test_a_complete_window_is_complete_again_with_the_last_shard_that_is_exported_again(
     shop: Location,
 ) -> None:
     assert shop.export().success
-    assert shop.export(job="__ASSET_JOB", assets=[shard(*SHARDS[2])]).success
-    assert shop.shop.names() == [name for name in FILES if name != "_manifest.json"]
-    assert shop.export(job="__ASSET_JOB", assets=[ORDERS]).success
+    chosen = [shard(*SHARDS[2]), shard(*SHARDS[0])]
+    result = shop.export(job="__ASSET_JOB", assets=chosen)
+    assert result.success
     assert shop.shop.names() == FILES
+    assert set(written(result)) == {*chosen, ORDERS}
+    runs = [proof["run_id"] for proof in shop.shop.manifest()["shards"]]
+    assert [run == result.run_id for run in runs] == [True, False, True, False]
+
+
+def test_a_window_that_is_not_complete_after_its_last_shard_fails_no_shard(shop: Location) -> None:
+    assert shop.export().success
+    shop.shop.run("shop_01", "ALTER TABLE orders_00 ADD COLUMN gift INTEGER")
+    result = shop.export(job="__ASSET_JOB", assets=[shard(*SHARDS[2])])
+    assert result.success
+    assert shop.shop.names() == [*PARTIAL, *FILES[1:]]
+    told = [entry.message for entry in shop.instance.all_logs(result.run_id)]
+    assert any("not complete: orders: the columns of its shards differ" in line for line in told)
+
+
+def test_a_logical_table_alone_refuses_what_was_made_otherwise(shop: Location) -> None:
+    assert shop.export().success
+    shop.shop.configure(CONFIG.replace("created_at}", "created_at}\n    where: id > 1"))
+    with location(shop.shop) as made:
+        result = made.export(job="__ASSET_JOB", assets=[ORDERS])
+    message = failures(result)["orders__complete"]
+    assert "4 of 4 shards were made otherwise" in message
+    assert "where: none, not 'id > 1'" in message
 
 
 def test_a_logical_table_alone_refuses_and_names_what_is_missing(shop: Location) -> None:
@@ -207,7 +233,7 @@ def test_differing_columns_are_refused_by_name_and_the_files_stay(shop: Location
     assert "demo.shop_01.orders_01: id bigint" in message
     assert "gift integer" in message
     assert len(written(result)) == 4
-    assert shop.shop.names() == [name for name in FILES if name != "_manifest.json"]
+    assert shop.shop.names() == PARTIAL + FILES[1:]
 
 
 def test_an_old_window_of_a_snapshot_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -230,7 +256,7 @@ def test_a_lane_exports_only_what_was_selected(lane: Location) -> None:
     result = lane.export(job="__ASSET_JOB", assets=[shard(*SHARDS[2])])
     assert result.success
     assert set(written(result)) == {shard(*SHARDS[2])}
-    assert lane.shop.names() == [f"{STEMS[2]}.csv", f"{STEMS[2]}.json"]
+    assert lane.shop.names() == [*PARTIAL, f"{STEMS[2]}.csv", f"{STEMS[2]}.json"]
 
 
 def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
@@ -244,7 +270,9 @@ def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
     monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", failing)
     (message,) = failures(lane.export()).values()
     assert message == "demo.shop_00.orders_00: ZeroDivisionError: by accident"
-    assert lane.shop.names() == sorted(f"{s}.{e}" for s in STEMS[1:] for e in ("csv", "json"))
+    assert lane.shop.names() == PARTIAL + sorted(
+        f"{s}.{e}" for s in STEMS[1:] for e in ("csv", "json")
+    )
 
 
 @pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (60.0, 4)])
@@ -288,7 +316,9 @@ def test_a_lane_names_every_shard_that_failed(lane: Location) -> None:
     (message,) = failures(lane.export()).values()
     assert "demo.shop_00.orders_00: " in message
     assert "demo.shop_01.orders_01: " in message
-    assert lane.shop.names() == sorted(f"{s}.{e}" for s in STEMS[1:3] for e in ("csv", "json"))
+    assert lane.shop.names() == PARTIAL + sorted(
+        f"{s}.{e}" for s in STEMS[1:3] for e in ("csv", "json")
+    )
 
 
 # Trials

@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
+from etl_assets.shard_export import wanted_window
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.verify import verify_window
 from etl_assets.topology import load_topology
 from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
-from etl_assets_tests.defs.running import Location, location
+from etl_assets_tests.defs.running import location
 
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 GZIP = CONFIG + "output: {csv: {compression: gzip}}\n"
 FEWER = CONFIG.replace("shop_{00..01}", "shop_00")
+GONE = {"resources": {"csv": {"config": {"shards_gone": True}}}}
 TRIAL = {"resources": {"csv": {"config": {"limit": 1}}}}
 
 
@@ -33,7 +36,9 @@ def export(shop: Shop, config: str, **how: Any) -> bool:
 def findings(shop: Shop) -> list[str]:
     """What `verify` finds."""
     (orders,) = load_topology(shop.config)
-    return list(verify_window(LocalFolder(shop.window()), DAY, orders.shards))
+    return list(
+        verify_window(LocalFolder(shop.window()), wanted_window(orders, window_of(orders, DAY)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,10 @@ def test_a_change_of_the_pattern_leaves_no_files_of_other_shards(tmp_path: Path)
     assert export(shop, CONFIG)
     assert export(shop, CONFIG, key=DAYS[0])
     (shop.window() / "notes.txt").write_text("of somebody")
-    assert export(shop, FEWER)
+    before = shop.names()
+    assert not export(shop, FEWER)
+    assert shop.names() == before
+    assert export(shop, FEWER, run_config=GONE)
     assert shop.names() == sorted([*files(STEMS[:2]), "notes.txt"])
     (foreign,) = findings(shop)
     assert foreign.startswith(f"{shop.window() / 'notes.txt'}: ")
@@ -65,26 +73,8 @@ def test_files_of_other_shards_stay_until_the_window_is_complete(tmp_path: Path)
     shop = small_shop(tmp_path)
     assert export(shop, CONFIG)
     shop.run("shop_00", "DROP TABLE orders_01")
-    assert not export(shop, FEWER)
-    assert set(files(STEMS[2:])) - {"_manifest.json"} < set(shop.names())
-
-
-def test_the_older_file_stays_while_the_new_one_is_not_proven(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = small_shop(tmp_path)
-    assert export(shop, GZIP)
-    older = [f"{stem}.csv.gz" for stem in STEMS]
-
-    def killed(folder: LocalFolder, name: str, value: object) -> None:
-        raise StoreError(f"{folder.location(name)}: killed before {value!r} was there")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalFolder, "write_json", killed)
-        assert not export(shop, CONFIG)
-    assert shop.names() == sorted([*older, *(f"{stem}.csv" for stem in STEMS)])
-    assert export(shop, CONFIG)
-    assert shop.names() == files(STEMS)
+    assert not export(shop, FEWER, run_config=GONE)
+    assert set(files(STEMS[2:])) - {"_manifest.json"} <= set(shop.names())
 
 
 def test_a_window_is_not_called_complete_while_a_stray_is_beside_it(
@@ -101,26 +91,11 @@ def test_a_window_is_not_called_complete_while_a_stray_is_beside_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalFolder, "remove", killed)
-        assert not export(shop, FEWER)
-    assert shop.names() == sorted([*files(STEMS[:2])[1:], f"{STEMS[3]}.json"])
-    assert export(shop, FEWER)
+        assert not export(shop, FEWER, run_config=GONE)
+    left = ["_export.json", *files(STEMS[:2])[1:], f"{STEMS[3]}.json"]
+    assert shop.names() == sorted(left)
+    assert export(shop, FEWER, run_config=GONE)
     assert shop.names() == files(STEMS[:2])
-
-
-def test_what_a_killed_step_left_goes_when_the_window_is_completed(tmp_path: Path) -> None:
-    shop = small_shop(tmp_path)
-    assert export(shop, CONFIG)
-    # As after a kill between the new manifest and the removal: --resume keeps this shard.
-    (shop.window() / f"{STEMS[0]}.csv.gz").write_bytes(b"older")
-    with location(shop) as made:
-        assert made.export(assets=[*orders_alone(made)]).success
-    assert shop.names() == files(STEMS)
-
-
-def orders_alone(made: Location) -> list[Any]:
-    """The key of the logical table, whose step completes the window."""
-    keys = made.definitions.resolve_asset_graph().get_all_asset_keys()
-    return [key for key in keys if key.path == ["orders"]]
 
 
 def test_a_trial_removes_nothing_from_the_window_beside_it(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.store.complete import complete_window, proven_manifest
+from etl_assets.store.complete import complete_window, unproven_shards
 from etl_assets.store.compression import compressor, decompressed
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
-from etl_assets.store.strays import remove_older_copies, remove_strays
+from etl_assets.store.strays import remove_gone
 from etl_assets.store.verify import verify_window
 from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import KEY, QUERY, SHARDS, WINDOW, export_shard
+from etl_assets_tests.store.exported import KEY, SHARDS, export_shard, wanted
 
 RESUME = "; export the window with --resume"
 ANEW = "; export the window again, without --resume"
@@ -28,7 +28,7 @@ RECORDS = {
 OTHER = Shard("orders", "shop-a", "shop_00", "orders_99")
 EXTRA = (
     f": of {OTHER}, which is no shard of the configuration; "
-    "remove it, as the next export of the window does"
+    "remove it, as an export with --shards-gone does"
 )
 
 
@@ -60,15 +60,14 @@ class Window:
     def export(self, *shards: Shard) -> None:
         """Export these shards and complete the window."""
         for shard in shards:
-            manifest = export_shard(self.folder, shard, RECORDS[shard], self.csv)
-            remove_older_copies(self.folder, manifest)
-        complete = complete_window(self.folder, KEY, SHARDS)
-        remove_strays(self.folder, complete)
+            export_shard(self.folder, shard, RECORDS[shard], self.csv)
+        complete = complete_window(self.folder, wanted(self.csv))
+        remove_gone(self.folder, KEY, SHARDS)
         self.folder.write_json(TABLE_MANIFEST, complete.as_json())
 
     def findings(self) -> list[str]:
         """What `verify` finds, each in one line that begins with a file and ends with a step."""
-        found = list(verify_window(self.folder, KEY, SHARDS))
+        found = list(verify_window(self.folder, wanted(self.csv)))
         for line in found:
             assert line.isprintable()
             assert line.startswith(f"{self.path}/")
@@ -92,11 +91,7 @@ class Window:
         for line in findings:
             if REMOVE in line or line.endswith(LOOK):
                 (self.path / line.split(": ")[0]).unlink()
-        unproven = [
-            shard
-            for shard in SHARDS
-            if not proven_manifest(self.folder, KEY, shard, (self.csv, QUERY, WINDOW))
-        ]
+        unproven = unproven_shards(self.folder, wanted(self.csv))
         again = any(line.endswith(ANEW) for line in findings)
         self.export(*(SHARDS if again else unproven))
 

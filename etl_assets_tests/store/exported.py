@@ -6,6 +6,7 @@ from typing import Any
 
 from etl_assets.csv_format import CsvFormat, Value
 from etl_assets.extract.block import Block
+from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.complete import complete_window
 from etl_assets.store.files import Folder
 from etl_assets.store.manifest import (
@@ -34,6 +35,14 @@ WINDOW = WindowRecord.model_validate(
 QUERY = QueryRecord(
     column="created_at", column_timezone="UTC", unit=None, where=None, include=None, exclude=None
 )
+
+
+def wanted(csv_format: CsvFormat = PLAIN, shards: Sequence[Shard] = SHARDS, **how: Any) -> Wanted:
+    """The window as a configuration of these conventions wants it."""
+    return Wanted(KEY, tuple(shards), Asked(csv_format, QUERY, WINDOW), **how)
+
+
+WANTED = wanted()
 
 
 def block(csv_format: CsvFormat, records: Sequence[Sequence[Value]]) -> Block:
@@ -115,4 +124,4 @@ def export_window(folder: Folder, csv_format: CsvFormat = PLAIN) -> None:
     """Write every shard of a window, and its manifest last of all."""
     for number, shard in enumerate(SHARDS):
         export_shard(folder, shard, [(number, f"name {number}"), (number + 10, None)], csv_format)
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, wanted(csv_format)).as_json())

@@ -1,6 +1,7 @@
 """A window is complete when every shard is there, whole and of one shape, and not before."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,22 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError
-from etl_assets.store.complete import complete_window, proven_manifest, reset_window
+from etl_assets.store.asked import Asked
+from etl_assets.store.complete import complete_window, proven_manifest
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.verify import verify_window
 from etl_assets.topology import Shard
 from etl_assets_tests.store.exported import (
     COLUMNS,
-    KEY,
     PLAIN,
     QUERY,
     SHARDS,
+    WANTED,
     WINDOW,
     export_shard,
     export_window,
+    wanted,
 )
 
 
@@ -36,9 +40,14 @@ def folder(tmp_path: Path) -> LocalFolder:
 def refusal(folder: LocalFolder, shards: tuple[Shard, ...] = SHARDS) -> str:
     """Why the window is not complete, in one line."""
     with pytest.raises(IncompleteError) as refused:
-        complete_window(folder, KEY, shards)
+        complete_window(folder, wanted(shards=shards))
     assert "\n" not in str(refused.value)
     return str(refused.value)
+
+
+def proves(folder: LocalFolder, shard: Shard, asked: Asked = WANTED.asked) -> bool:
+    """Whether a shard may stay as it is."""
+    return proven_manifest(folder, replace(WANTED, asked=asked), shard, None) is not None
 
 
 def change(folder: LocalFolder, name: str, **facts: Any) -> None:
@@ -47,7 +56,7 @@ def change(folder: LocalFolder, name: str, **facts: Any) -> None:
 
 
 def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
-    complete = complete_window(folder, KEY, SHARDS)
+    complete = complete_window(folder, WANTED)
     assert [manifest.shard for manifest in complete.shards] == list(SHARDS)
     assert complete.rows == 6
     assert complete.as_json() == folder.read_json(TABLE_MANIFEST)
@@ -55,31 +64,44 @@ def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
 
 def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> None:
     turned = SHARDS[::-1]
-    assert [found.shard for found in complete_window(folder, KEY, turned).shards] == list(turned)
+    assert [found.shard for found in complete_window(folder, wanted(shards=turned)).shards] == list(
+        turned
+    )
 
 
 def test_a_shard_of_another_window_is_exported_again(folder: LocalFolder) -> None:
     longer = WINDOW.model_copy(update={"end": WINDOW.end + timedelta(days=6)})
-    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, longer))
-    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, None))
+    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY, longer))
+    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY, None))
 
 
+@pytest.mark.parametrize("everyone", [True, False])
 @pytest.mark.parametrize(
-    "facts",
+    ("facts", "said"),
     [
-        {"query": QUERY.model_copy(update={"where": "id > 1"}).model_dump(mode="json")},
-        {"window": None},
-        {"window": {**WINDOW.model_dump(mode="json"), "end": "2026-11-09T00:00:00Z"}},
+        ({"query": {**QUERY.model_dump(), "where": "id > 1"}}, "where: 'id > 1', not none"),
+        ({"query": {**QUERY.model_dump(), "include": ["id"]}}, "include: [id], not none"),
+        ({"window": None}, "window: none, a snapshot, not 2026-11-01T00:00Z to 2026-11-02T00:00Z"),
+        (
+            {"window": {**WINDOW.model_dump(mode="json"), "end": "2026-11-09T00:00:00Z"}},
+            "window: 2026-11-01T00:00Z to 2026-11-09T00:00Z in UTC, not 2026-11-01T00:00Z",
+        ),
+        ({"csv": {"delimiter": ";"}}, "csv.delimiter: ';', not ','"),
     ],
 )
-def test_shards_of_different_settings_are_no_whole(
-    folder: LocalFolder, facts: dict[str, Any]
+def test_shards_that_were_made_otherwise_are_no_whole(
+    folder: LocalFolder, facts: dict[str, Any], said: str, everyone: bool
 ) -> None:
-    change(folder, manifest_name(SHARDS[1]), **facts)
-    said = refusal(folder)
-    assert "different settings" in said
-    assert str(SHARDS[1]) in said
-    assert "without --resume" in said
+    changed = SHARDS if everyone else SHARDS[1:2]
+    for shard in changed:
+        change(folder, manifest_name(shard), **facts)
+    refused = refusal(folder)
+    assert f"{len(changed)} of 3 shards were made otherwise" in refused
+    assert f"{SHARDS[1]} with {said}" in refused
+    assert "with --resume" in refused
+    found = [line for line in verify_window(folder, WANTED) if "made otherwise" in line]
+    assert len(found) == len(changed)
+    assert all(said in line and line.endswith("with --resume") for line in found)
 
 
 def test_shards_without_a_manifest_are_named(folder: LocalFolder) -> None:
@@ -147,7 +169,7 @@ def test_columns_that_differ_are_named(
 
 
 def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
-    assert all(proven_manifest(folder, KEY, shard, (PLAIN, QUERY, WINDOW)) for shard in SHARDS)
+    assert all(proves(folder, shard) for shard in SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +186,7 @@ def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
 def test_a_shard_of_other_conventions_is_not_proven(
     folder: LocalFolder, csv_format: CsvFormat
 ) -> None:
-    assert not proven_manifest(folder, KEY, SHARDS[0], (csv_format, QUERY, WINDOW))
+    assert not proves(folder, SHARDS[0], Asked(csv_format, QUERY, WINDOW))
 
 
 @pytest.mark.parametrize(
@@ -179,9 +201,7 @@ def test_a_shard_of_other_conventions_is_not_proven(
     ],
 )
 def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
-    assert not proven_manifest(
-        folder, KEY, SHARDS[0], (PLAIN, QUERY.model_copy(update=facts), WINDOW)
-    )
+    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY.model_copy(update=facts), WINDOW))
 
 
 def test_a_shard_whose_file_has_another_size_is_not_proven(
@@ -189,44 +209,23 @@ def test_a_shard_whose_file_has_another_size_is_not_proven(
 ) -> None:
     with (tmp_path / csv_name(SHARDS[0], PLAIN)).open("ab") as file:
         file.write(b"\n")
-    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
-    assert proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
+    assert not proves(folder, SHARDS[0])
+    assert proves(folder, SHARDS[1])
 
 
 def test_a_shard_without_its_file_or_its_manifest_is_not_proven(folder: LocalFolder) -> None:
     folder.remove(csv_name(SHARDS[0], PLAIN))
     folder.remove(manifest_name(SHARDS[1]))
-    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
-    assert not proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
+    assert not proves(folder, SHARDS[0])
+    assert not proves(folder, SHARDS[1])
 
 
 def test_the_proof_of_another_shard_or_file_is_none(folder: LocalFolder) -> None:
     other = folder.read_json(manifest_name(SHARDS[0]))
     folder.write_json(manifest_name(SHARDS[1]), other)
     change(folder, manifest_name(SHARDS[2]), file=csv_name(SHARDS[0], PLAIN))
-    assert not proven_manifest(folder, KEY, SHARDS[1], (PLAIN, QUERY, WINDOW))
-    assert not proven_manifest(folder, KEY, SHARDS[2], (PLAIN, QUERY, WINDOW))
-
-
-def test_resetting_removes_the_proofs_of_these_shards_and_nothing_else(
-    folder: LocalFolder,
-) -> None:
-    before = set(folder.names())
-    reset_window(folder, SHARDS[:2])
-    gone = {TABLE_MANIFEST, manifest_name(SHARDS[0]), manifest_name(SHARDS[1])}
-    assert set(folder.names()) == before - gone
-    reset_window(folder, SHARDS[:2])
-
-
-def test_resetting_no_shard_takes_back_the_window_s_proof(folder: LocalFolder) -> None:
-    before = set(folder.names())
-    reset_window(folder, [])
-    assert set(folder.names()) == before - {TABLE_MANIFEST}
-
-
-def test_resetting_a_window_that_is_not_there_does_nothing(tmp_path: Path) -> None:
-    reset_window(LocalFolder(tmp_path / "missing"), SHARDS)
-    assert not (tmp_path / "missing").exists()
+    assert not proves(folder, SHARDS[1])
+    assert not proves(folder, SHARDS[2])
 
 
 def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None:
@@ -237,11 +236,11 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
 
 
 def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
-    assert not proven_manifest(folder, "2026-11-30", SHARDS[0], (PLAIN, QUERY, WINDOW))
+    assert not proven_manifest(folder, replace(WANTED, partition="2026-11-30"), SHARDS[0], None)
     with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
-        complete_window(folder, "2026-11-30", SHARDS)
+        complete_window(folder, replace(WANTED, partition="2026-11-30"))
     export_shard(folder, SHARDS[0], [(1, "one")], sample=1)
-    assert not proven_manifest(folder, KEY, SHARDS[0], (PLAIN, QUERY, WINDOW))
+    assert not proves(folder, SHARDS[0])
     assert str(SHARDS[0]) in refusal(folder)
 
 
@@ -250,7 +249,7 @@ def test_the_display_width_of_a_number_is_no_difference(folder: LocalFolder) -> 
     plain = [("id", "bigint unsigned"), ("born", "year")]
     for shard, kinds in zip(SHARDS, (columns, plain, plain), strict=True):
         export_shard(folder, shard, [(1, 2)], columns=kinds)
-    assert complete_window(folder, KEY, SHARDS).rows == 3
+    assert complete_window(folder, WANTED).rows == 3
     export_shard(folder, SHARDS[0], [(1, 2)], columns=[("id", "int(8) zerofill"), *plain[1:]])
     export_shard(folder, SHARDS[1], [(1, 2)], columns=[("id", "int(9) zerofill"), *plain[1:]])
     assert "int(9) zerofill" in refusal(folder)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_assets import read_export
-from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.errors import IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, is_complete, stage_window
@@ -19,15 +19,9 @@ from etl_assets.store.files import Folder, LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, FileRecord, csv_name, merged_name
 from etl_assets.store.merge import _behind, shard_prefix
 from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import KEY, PLAIN, SHARDS, export_shard
+from etl_assets_tests.store.exported import PLAIN, SHARDS, WANTED, export_shard, wanted
 
-MERGING = TableConfig.model_validate(
-    {
-        "shards": [{"host": "shop-a", "tables": "shop_00.orders_{00..02}"}],
-        "partition": {"every": "day", "start": "2026-11-01", "column": "created_at"},
-        "merge": True,
-    }
-)
+MERGING = replace(WANTED, merge=True)
 FORMATS = [
     PLAIN,
     CsvFormat(null="NULL", delimiter="\t", quoting="all"),
@@ -39,7 +33,7 @@ VALUES = st.none() | st.sampled_from(["", '"', "\n", "a\nb", '"\n"', ",", "汉",
 
 def merged(folder: Folder, csv_format: CsvFormat) -> FileRecord:
     """Merge the window and prove it, as the logical table's step does."""
-    staged = stage_window(folder, KEY, SHARDS, MERGING)
+    staged = stage_window(folder, wanted(csv_format, merge=True))
     assert staged.merged is not None
     staged.merged.commit()
     folder.write_json(TABLE_MANIFEST, staged.manifest.as_json())
@@ -104,19 +98,18 @@ def export_all(folder: Folder, **changes: Any) -> None:
 def test_a_window_is_complete_with_its_merged_file_alone(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     export_all(folder)
-    plain = MERGING.model_copy(update={"merge": False})
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
-    assert is_complete(folder, KEY, SHARDS, plain)
-    assert not is_complete(folder, KEY, SHARDS, MERGING)
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
+    assert is_complete(folder, WANTED)
+    assert not is_complete(folder, MERGING)
 
     record = merged(folder, PLAIN)
-    assert is_complete(folder, KEY, SHARDS, MERGING)
-    assert not is_complete(folder, KEY, SHARDS, plain)
+    assert is_complete(folder, MERGING)
+    assert not is_complete(folder, WANTED)
 
     (tmp_path / record.file).write_bytes(b"")
-    assert not is_complete(folder, KEY, SHARDS, MERGING)
+    assert not is_complete(folder, MERGING)
     (tmp_path / record.file).unlink()
-    assert not is_complete(folder, KEY, SHARDS, MERGING)
+    assert not is_complete(folder, MERGING)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +130,7 @@ def test_a_file_that_is_not_what_its_manifest_says_is_not_merged(
     if told.startswith("its records"):
         path.write_bytes(path.read_bytes().replace(b'"\n"', b"x\ny"))
     with pytest.raises(IncompleteError, match=f"orders_01.csv: {told}"):
-        stage_window(folder, KEY, SHARDS, MERGING)
+        stage_window(folder, MERGING)
     assert not [name for name in tmp_path.iterdir() if name.name.startswith((".", "orders."))]
 
 
@@ -145,7 +138,7 @@ def test_a_column_that_is_named_like_one_in_front_is_refused(tmp_path: Path) -> 
     folder = LocalFolder(tmp_path)
     export_all(folder, columns=(("id", "int"), ("_Table", "int")))
     with pytest.raises(IncompleteError, match="a column _table; leave it out with `columns`"):
-        stage_window(folder, KEY, SHARDS, MERGING)
+        stage_window(folder, MERGING)
 
 
 def test_the_merged_file_is_read_as_its_window(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from etl_assets import read_export
-from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CsvError, IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, proven_manifest, stage_window
@@ -25,7 +24,7 @@ from etl_assets.store.manifest import (
     stems_of,
 )
 from etl_assets.store.proof import proven_shard
-from etl_assets.store.strays import remove_strays
+from etl_assets.store.strays import remove_gone, replaced_files
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
 from etl_assets.topology import Shard
@@ -33,12 +32,12 @@ from etl_assets_tests.store.exported import (
     COLUMNS,
     KEY,
     PLAIN,
-    QUERY,
     SHARDS,
-    WINDOW,
+    WANTED,
     block,
     export_shard,
     manifest,
+    wanted,
 )
 
 PARTS: list[list[tuple[int, str | None]]] = [[(1, "a"), (2, None)], [], [(3, 'c"\n')]]
@@ -80,15 +79,15 @@ def export_parts(
 
 def complete(folder: LocalFolder) -> list[str]:
     """Prove the window, as the logical table's step does; gives what was removed before."""
-    manifest = complete_window(folder, KEY, SHARDS)
-    removed = remove_strays(folder, manifest)
+    manifest = complete_window(folder, WANTED)
+    removed = remove_gone(folder, KEY, SHARDS)
     folder.write_json(TABLE_MANIFEST, manifest.as_json())
     return removed
 
 
 def findings(folder: LocalFolder) -> list[str]:
     """What `verify` says."""
-    return list(verify_window(folder, KEY, SHARDS))
+    return list(verify_window(folder, WANTED))
 
 
 @pytest.fixture
@@ -98,6 +97,7 @@ def folder(tmp_path: Path) -> LocalFolder:
     for shard in SHARDS:
         export_shard(folder, shard, ROWS)
     export_parts(folder, SHARDS[1])
+    folder.remove(csv_name(SHARDS[1], PLAIN))
     complete(folder)
     return folder
 
@@ -109,11 +109,12 @@ def test_a_window_of_whole_files_and_parts_is_proven_and_read(
     folder, csv_format = LocalFolder(tmp_path), CsvFormat(compression=compression)
     for shard in SHARDS:
         export_shard(folder, shard, ROWS, csv_format)
-    whole = complete_window(folder, KEY, SHARDS)
+    whole = complete_window(folder, wanted(csv_format))
     export_parts(folder, SHARDS[1], csv_format=csv_format)
-    assert complete(folder) == [csv_name(SHARDS[1], csv_format)]
-    assert findings(folder) == []
-    mixed = complete_window(folder, KEY, SHARDS)
+    folder.remove(csv_name(SHARDS[1], csv_format))
+    mixed = complete_window(folder, wanted(csv_format))
+    folder.write_json(TABLE_MANIFEST, mixed.as_json())
+    assert list(verify_window(folder, wanted(csv_format))) == []
     assert mixed.rows == whole.rows == 9
     frame = read_export(tmp_path)
     assert list(frame["id"]) == [1, 2, 3] * 3
@@ -125,14 +126,8 @@ def test_a_window_of_whole_files_and_parts_is_proven_and_read(
 
 
 def test_the_merged_file_holds_the_records_of_the_parts_in_order(folder: LocalFolder) -> None:
-    settings = TableConfig.model_validate(
-        {
-            "shards": [{"host": "shop-a", "tables": "shop_00.orders_{00..02}"}],
-            "partition": {"every": "day", "start": "2026-11-01", "column": "created_at"},
-            "merge": True,
-        }
-    )
-    staged = stage_window(folder, KEY, SHARDS, settings)
+    merging = wanted(merge=True)
+    staged = stage_window(folder, merging)
     assert staged.merged is not None
     staged.merged.commit()
     merged = b"".join(decompressed(folder.blocks("orders.csv"), "none")).decode()
@@ -142,7 +137,7 @@ def test_the_merged_file_holds_the_records_of_the_parts_in_order(folder: LocalFo
     path = Path(folder.location(csv_name(SHARDS[1], PLAIN, 3)))
     path.write_bytes(path.read_bytes().replace(b"c", b"d"))
     with pytest.raises(IncompleteError, match=r"orders_01\.part-3\.csv: its SHA-256"):
-        stage_window(folder, KEY, SHARDS, settings)
+        stage_window(folder, merging)
 
 
 def _flip(path: Path) -> None:
@@ -198,7 +193,7 @@ def test_a_manifest_without_files_proves_nothing(folder: LocalFolder, parts: obj
     folder.write_json(name, folder.read_json(name) | facts)
     assert any(f"{name}: is not a shard's manifest" in finding for finding in findings(folder))
     with pytest.raises(IncompleteError, match="orders_01"):
-        complete_window(folder, KEY, SHARDS)
+        complete_window(folder, WANTED)
 
 
 def test_files_of_other_names_prove_nothing(folder: LocalFolder) -> None:
@@ -217,26 +212,17 @@ def test_a_part_alone_is_not_read(folder: LocalFolder) -> None:
         read_export(path)
 
 
-def test_parts_that_a_newer_export_does_not_have_are_older_copies(folder: LocalFolder) -> None:
-    export_parts(folder, SHARDS[1], PARTS[:2], GZIP)
-    export_shard(folder, SHARDS[0], ROWS)
-    export_parts(folder, SHARDS[1], PARTS[:2])
-    older = [
-        csv_name(SHARDS[1], GZIP, 1),
-        csv_name(SHARDS[1], GZIP, 2),
-        csv_name(SHARDS[1], PLAIN, 3),
-    ]
-    told = "\n".join(findings(folder))
-    for name in older:
-        assert f"{name}: an older copy beside {csv_name(SHARDS[1], PLAIN, 1)}" in told
-    assert sorted(complete(folder)) == sorted(older)
-    assert findings(folder) == []
-
-
-def test_back_to_one_file_the_parts_go(folder: LocalFolder) -> None:
-    export_shard(folder, SHARDS[1], ROWS)
-    assert complete(folder) == [csv_name(SHARDS[1], PLAIN, number) for number in (1, 2, 3)]
-    assert findings(folder) == []
+def test_parts_that_a_newer_export_does_not_have_are_replaced(folder: LocalFolder) -> None:
+    older = ShardManifest.read(folder, manifest_name(SHARDS[1]))
+    newer = export_parts(folder, SHARDS[1], PARTS[:2])
+    left = csv_name(SHARDS[1], PLAIN, 3)
+    assert replaced_files(folder, older, newer) == [left]
+    assert any(
+        f"{left}: beside {csv_name(SHARDS[1], PLAIN, 1)}, and no manifest names it" in finding
+        for finding in findings(folder)
+    )
+    whole = export_shard(folder, SHARDS[1], ROWS)
+    assert replaced_files(folder, newer, whole) == [csv_name(SHARDS[1], PLAIN, n) for n in (1, 2)]
 
 
 def test_a_shard_that_is_gone_takes_its_parts_along(folder: LocalFolder) -> None:
@@ -247,12 +233,11 @@ def test_a_shard_that_is_gone_takes_its_parts_along(folder: LocalFolder) -> None
 
 
 def test_resume_keeps_parts_that_are_all_there(folder: LocalFolder) -> None:
-    settings = (PLAIN, QUERY, WINDOW)
-    assert proven_manifest(folder, KEY, SHARDS[1], settings) is not None
+    assert proven_manifest(folder, WANTED, SHARDS[1], None) is not None
     folder.remove(csv_name(SHARDS[1], PLAIN, 2))
-    assert proven_manifest(folder, KEY, SHARDS[1], settings) is None
+    assert proven_manifest(folder, WANTED, SHARDS[1], None) is None
     with pytest.raises(IncompleteError, match="orders_01"):
-        complete_window(folder, KEY, SHARDS)
+        complete_window(folder, WANTED)
 
 
 def test_a_table_that_is_called_like_a_part_is_another_one(tmp_path: Path) -> None:
@@ -260,10 +245,10 @@ def test_a_table_that_is_called_like_a_part_is_another_one(tmp_path: Path) -> No
     shards = [Shard("orders", "h", "d", name) for name in ("t", "part-1", "t.part-1")]
     for shard in shards:
         export_parts(folder, shard)
-    manifest = complete_window(folder, KEY, shards)
-    assert remove_strays(folder, manifest) == []
+    manifest = complete_window(folder, wanted(shards=shards))
+    assert remove_gone(folder, KEY, shards) == []
     folder.write_json(TABLE_MANIFEST, manifest.as_json())
-    assert list(verify_window(folder, KEY, shards)) == []
+    assert list(verify_window(folder, wanted(shards=shards))) == []
     assert len(read_export(tmp_path)) == 9
 
 

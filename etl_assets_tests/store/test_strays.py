@@ -7,13 +7,28 @@ from pathlib import Path
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import StoreError
+from etl_assets.errors import IncompleteError, StoreError
+from etl_assets.store.begun import Exporter, begin
 from etl_assets.store.complete import complete_window
-from etl_assets.store.files import Folder, LocalFolder, open_folder
-from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, csv_name, manifest_name
-from etl_assets.store.strays import remove_older_copies, remove_strays
+from etl_assets.store.files import LocalFolder, open_folder
+from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.strays import (
+    refuse_other_shards,
+    remove_gone,
+    replaced_files,
+    replaced_merged,
+)
+from etl_assets.store.verify import verify_window
 from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import KEY, PLAIN, SHARDS, export_shard, export_window
+from etl_assets_tests.store.exported import (
+    BEGAN,
+    KEY,
+    PLAIN,
+    SHARDS,
+    WANTED,
+    export_shard,
+    export_window,
+)
 
 GONE = Shard("orders", "shop-a", "shop_00", "orders_99")
 GZIP = CsvFormat(compression="gzip")
@@ -27,26 +42,26 @@ def folder(tmp_path: Path) -> LocalFolder:
     return folder
 
 
-def complete(folder: Folder) -> TableManifest:
-    """What the window is without its strays."""
-    return complete_window(folder, KEY, SHARDS)
-
-
 def test_the_files_of_a_shard_that_is_gone_are_removed(folder: LocalFolder) -> None:
     before = folder.names()
     export_shard(folder, GONE, [(1, "a")], GZIP)
-    removed = remove_strays(folder, complete(folder))
+    removed = remove_gone(folder, KEY, SHARDS)
     assert removed == [csv_name(GONE, GZIP), manifest_name(GONE)]
     assert folder.names() == before
-    assert remove_strays(folder, complete(folder)) == []
+    assert remove_gone(folder, KEY, SHARDS) == []
 
 
-def test_every_copy_of_a_shard_that_is_gone_is_removed(folder: LocalFolder) -> None:
-    before = folder.names()
-    for compression in ("none", "gzip", "zstd"):
-        export_shard(folder, GONE, [(1, "a")], CsvFormat(compression=compression))
-    remove_strays(folder, complete(folder))
-    assert folder.names() == before
+def test_a_folder_of_other_shards_is_refused(folder: LocalFolder) -> None:
+    refuse_other_shards(folder, KEY, SHARDS, "again")
+    with pytest.raises(IncompleteError, match=r"does not have: shop-a.*orders_02; .* again rem"):
+        refuse_other_shards(folder, KEY, SHARDS[:2], "again")
+    for shard in SHARDS:
+        folder.remove(manifest_name(shard))
+    # Its `_manifest.json` alone says so too.
+    with pytest.raises(IncompleteError, match=r"orders_02; where these are gone for good"):
+        refuse_other_shards(folder, KEY, SHARDS[:2], "again")
+    # Of another window it says nothing of this one.
+    refuse_other_shards(folder, "2026-11-05", SHARDS[:2], "again")
 
 
 def test_strays_on_an_object_store_are_removed() -> None:
@@ -54,24 +69,49 @@ def test_strays_on_an_object_store_are_removed() -> None:
     export_window(folder)
     before = folder.names()
     export_shard(folder, GONE, [(1, "a")])
-    remove_strays(folder, complete(folder))
+    remove_gone(folder, KEY, SHARDS)
     assert folder.names() == before
 
 
-def test_older_copies_of_the_window_s_own_shards_are_removed(folder: LocalFolder) -> None:
-    before = folder.names()
-    for shard in SHARDS:
-        folder.write_json(csv_name(shard, GZIP), "older")
-    remove_strays(folder, complete(folder))
-    assert folder.names() == before
+@pytest.mark.parametrize(
+    "name",
+    ["orders.csv", "orders.csv.gz", ".download.part", csv_name(SHARDS[0], GZIP),
+     f"{SHARDS[0].file_stem}.part-7.csv", csv_name(GONE, PLAIN)],
+)  # fmt: skip
+def test_what_a_person_put_there_stays_and_is_named(folder: LocalFolder, name: str) -> None:
+    path = Path(folder.location(name))
+    path.write_text("mine")
+    newer = export_shard(folder, SHARDS[0], [(1, "a")])
+    older = newer.model_copy(update={"run_id": "older"})
+    assert replaced_files(folder, older, newer) == []
+    assert remove_gone(folder, KEY, SHARDS) == []
+    assert folder.sweep() == []
+    complete = complete_window(folder, WANTED)
+    assert replaced_merged(folder, complete) == []
+    folder.write_json(TABLE_MANIFEST, complete.as_json())
+    (finding,) = verify_window(folder, WANTED)
+    assert finding.startswith(f"{path}: ")
+    assert finding.endswith("move it to another folder or remove it")
 
 
-def test_a_shard_loses_only_its_own_older_copies(folder: LocalFolder) -> None:
-    for shard in SHARDS[:2]:
-        folder.write_json(csv_name(shard, GZIP), "older")
-    remove_older_copies(folder, complete(folder).shards[0])
-    assert csv_name(SHARDS[0], GZIP) not in folder.names()
-    assert {csv_name(SHARDS[0], PLAIN), csv_name(SHARDS[1], GZIP)} <= set(folder.names())
+def test_a_file_that_is_not_as_its_manifest_says_is_not_removed(folder: LocalFolder) -> None:
+    older = export_shard(folder, SHARDS[0], [(1, "a")], GZIP)
+    newer = export_shard(folder, SHARDS[0], [(1, "a")])
+    assert replaced_files(folder, older, newer) == [csv_name(SHARDS[0], GZIP)]
+    Path(folder.location(csv_name(SHARDS[0], GZIP))).write_text("mine")
+    assert replaced_files(folder, older, newer) == []
+
+
+def test_the_file_of_all_shards_is_known_by_a_record_of_it(folder: LocalFolder) -> None:
+    Path(folder.location("orders.csv.gz")).write_text("ours")
+    merged = {"file": "orders.csv.gz", "rows": 6, "bytes": 4, "sha256": "00"}
+    complete = complete_window(folder, WANTED)
+    assert replaced_merged(folder, complete) == []
+    folder.write_json(TABLE_MANIFEST, complete.as_json() | {"merged": merged})
+    assert replaced_merged(folder, complete) == ["orders.csv.gz"]
+    begin(folder, KEY, "orders", Exporter("later", BEGAN, None))
+    assert folder.size(TABLE_MANIFEST) is None
+    assert replaced_merged(folder, complete) == ["orders.csv.gz"]
 
 
 def test_a_removal_that_is_cut_short_is_finished_the_next_time(
@@ -88,9 +128,9 @@ def test_a_removal_that_is_cut_short_is_finished_the_next_time(
     with monkeypatch.context() as patch:
         patch.setattr(folder, "remove", once)
         with pytest.raises(StoreError):
-            remove_strays(folder, complete(folder))
+            remove_gone(folder, KEY, SHARDS)
     assert folder.names() != before
-    remove_strays(folder, complete(folder))
+    remove_gone(folder, KEY, SHARDS)
     assert folder.names() == before
 
 
@@ -126,6 +166,7 @@ def test_what_is_not_proven_to_be_of_this_window_stays(
 ) -> None:
     FOREIGN[name](tmp_path)
     before = folder.names()
-    assert remove_strays(folder, complete(folder)) == []
+    refuse_other_shards(folder, KEY, SHARDS, "again")
+    assert remove_gone(folder, KEY, SHARDS) == []
     assert folder.names() == before
     assert TABLE_MANIFEST in before

@@ -1,6 +1,7 @@
 """Verification: nothing where all is right, one line for whatever is not."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,17 @@ from etl_assets.store.complete import complete_window
 from etl_assets.store.files import LocalFolder, open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.verify import verify_window
-from etl_assets_tests.store.exported import KEY, PLAIN, SHARDS, export_shard, export_window
+from etl_assets_tests.store.exported import (
+    KEY,
+    PLAIN,
+    SHARDS,
+    WANTED,
+    export_shard,
+    export_window,
+    wanted,
+)
+
+MOVE = "move it to another folder or remove it"
 
 FILES = [csv_name(shard, PLAIN) for shard in SHARDS]
 PROOFS = [manifest_name(shard) for shard in SHARDS]
@@ -25,16 +36,16 @@ def window(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def findings(window: Path) -> list[str]:
+def findings(window: Path, csv_format: CsvFormat = PLAIN) -> list[str]:
     """What is found, each in one line."""
-    found = list(verify_window(LocalFolder(window), KEY, SHARDS))
-    assert all("\n" not in line and line.startswith(f"{window}/") for line in found)
+    found = list(verify_window(LocalFolder(window), wanted(csv_format)))
+    assert all("\n" not in line and line.startswith(f"{window}") for line in found)
     return found
 
 
-def the_finding(window: Path) -> str:
+def the_finding(window: Path, csv_format: CsvFormat = PLAIN) -> str:
     """The only one."""
-    (found,) = findings(window)
+    (found,) = findings(window, csv_format)
     return found
 
 
@@ -49,15 +60,15 @@ def the_finding(window: Path) -> str:
 )
 def test_nothing_is_found_where_all_is_right(tmp_path: Path, csv_format: CsvFormat) -> None:
     export_window(LocalFolder(tmp_path), csv_format)
-    assert findings(tmp_path) == []
+    assert findings(tmp_path, csv_format) == []
 
 
 def test_nothing_is_found_on_an_object_store() -> None:
     folder = open_folder("memory://verified", "orders", KEY)
     export_window(folder)
-    assert list(verify_window(folder, KEY, SHARDS)) == []
+    assert list(verify_window(folder, WANTED)) == []
     folder.remove(FILES[1])
-    (found,) = verify_window(folder, KEY, SHARDS)
+    (found,) = verify_window(folder, WANTED)
     assert found.startswith(f"memory://verified/orders/{KEY}/{FILES[1]}: missing")
 
 
@@ -65,7 +76,7 @@ def test_empty_tables_are_right(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     for shard in SHARDS:
         export_shard(folder, shard, [])
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, KEY, SHARDS).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
     assert findings(tmp_path) == []
 
 
@@ -84,7 +95,7 @@ def test_a_file_that_is_not_compressed_as_its_name_says_is_found(tmp_path: Path)
     export_window(LocalFolder(tmp_path), csv_format)
     path = tmp_path / csv_name(SHARDS[0], csv_format)
     path.write_bytes(gzip.decompress(path.read_bytes()))
-    assert the_finding(tmp_path).startswith(f"{path}: ")
+    assert the_finding(tmp_path, csv_format).startswith(f"{path}: ")
 
 
 def test_a_file_is_read_to_its_end_wherever_its_records_break_off(
@@ -98,7 +109,7 @@ def test_a_file_is_read_to_its_end_wherever_its_records_break_off(
 
 
 def test_a_folder_that_was_copied_from_another_window_is_found(window: Path) -> None:
-    found = list(verify_window(LocalFolder(window), "2026-11-02", SHARDS))
+    found = list(verify_window(LocalFolder(window), replace(WANTED, partition="2026-11-02")))
     assert len(found) == len(SHARDS) + 1
     assert all("for 2026-11-02, found that of" in line for line in found[:-1])
     assert "_manifest.json: stale" in found[-1]
@@ -110,10 +121,10 @@ def test_a_file_of_no_shard_is_found(window: Path, name: str) -> None:
     assert the_finding(window).startswith(f"{window / name}: belongs to no shard")
 
 
-def test_an_older_compressed_copy_is_found(window: Path) -> None:
+def test_a_copy_of_another_compression_is_found(window: Path) -> None:
     older = window / f"{FILES[0]}.gz"
     older.write_bytes(gzip.compress((window / FILES[0]).read_bytes()))
-    assert the_finding(window) == f"{older}: an older copy beside {FILES[0]}; remove it"
+    assert the_finding(window) == f"{older}: beside {FILES[0]}, and no manifest names it; {MOVE}"
 
 
 def test_a_folder_in_place_of_a_file_is_found(window: Path) -> None:
@@ -123,7 +134,8 @@ def test_a_folder_in_place_of_a_file_is_found(window: Path) -> None:
 
 
 def test_a_window_that_was_never_exported_is_found(tmp_path: Path) -> None:
-    assert len(findings(tmp_path / "missing")) == len(SHARDS) + 1
+    missing = tmp_path / "missing"
+    assert findings(missing) == [f"{missing}: nothing was exported; export the window"]
 
 
 def test_a_temporary_file_is_no_finding(window: Path) -> None:

@@ -1,0 +1,70 @@
+"""How a logical table's window is completed: by its own step, or by the last shard's.
+
+A run of some shards that leaves the logical table out may export the last of what its window lacks.
+Then the window is as complete as if the table's own step had found it so.
+"""
+
+from contextlib import nullcontext
+from functools import partial
+
+import dagster as dg
+from dagster import AssetCheckResult
+
+from etl_assets.defs.checks import rows_check
+from etl_assets.defs.io_managers import CsvIOManager, tell_notice
+from etl_assets.defs.names import table_key
+from etl_assets.errors import EtlAssetsError
+from etl_assets.shard_export import wanted_window
+from etl_assets.store.complete import StagedWindow, stage_window
+from etl_assets.topology import LogicalTable
+from etl_assets.windows import Window
+
+
+def staged_window(csv: CsvIOManager, table: LogicalTable, window: Window) -> StagedWindow:
+    """A window that is complete, merged where that is asked for.
+
+    Raises:
+        IncompleteError: it is not, or its folder holds shards that the table does not have.
+        StoreError: the merged file cannot be written.
+    """
+    csv.refuse_other_shards(table, window.key)
+    folder = csv.folder(table.name, window.key)
+    # Of steps that were killed: nothing else stays beside the files and their manifests.
+    folder.sweep()
+    return stage_window(folder, wanted_window(table, window))
+
+
+def has_refused_rows(table: LogicalTable, check: AssetCheckResult | None) -> bool:
+    """Whether there are rows in no window, and the table refuses them."""
+    return check is not None and not check.passed and table.settings.rows_outside == "fail"
+
+
+def complete_after_shards(
+    context: dg.OpExecutionContext, table: LogicalTable, window: Window
+) -> None:
+    """Complete a window after the last of its shards; where it is not complete, say why.
+
+    Dagster is told of the logical table's new files, which nobody has asked for by its name.
+    """
+    csv: CsvIOManager = context.resources.csv
+    notice = partial(tell_notice, context.get_step_execution_context())
+    try:
+        staged = staged_window(csv, table, window)
+        with staged.merged or nullcontext():
+            check = rows_check(table, staged.manifest.shards)
+            if check is not None and has_refused_rows(table, check):
+                notice(f"{table.name} {window.key}: not complete, {check.description}")
+                return
+            metadata = csv.commit_window(staged, notice)
+    except EtlAssetsError as error:
+        # The shards are exported and proven all the same.
+        notice(f"{table.name} {window.key}: not complete: {error}")
+        return
+    context.log_event(
+        dg.AssetMaterialization(
+            table_key(table),
+            description="Completed by the last of its shards.",
+            metadata=metadata,
+            partition=window.key,
+        )
+    )

@@ -1,0 +1,106 @@
+"""What a window's files are held against: what the present configuration asks for.
+
+`--resume`, the completeness gate and `verify` all ask the same question of a shard's manifest: was
+it made as it would be made now? It is answered here, in words where the answer is no.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, Literal, Self, TypeAlias
+
+from etl_assets.csv_format import CsvFormat
+from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord
+from etl_assets.topology import Shard
+
+OnDrift: TypeAlias = Literal["fail", "union"]
+
+_SAME_WINDOW = timedelta(hours=1)
+"""Windows of one key and one time zone that differ by no more than this are one: cadences differ by
+more, and what a shift of clocks at a window's edge means is told by whoever knows the calendar."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for of each shard of a window.
+
+    Attributes:
+        csv: the conventions of the file.
+        query: what of the table.
+        window: the instants; None for a snapshot.
+    """
+
+    csv: CsvFormat
+    query: QueryRecord
+    window: WindowRecord | None
+
+    @classmethod
+    def of(cls, manifest: ShardManifest) -> Self:
+        """What a shard was made with."""
+        return cls(manifest.csv, manifest.query, manifest.window)
+
+    def differences(self, manifest: ShardManifest) -> list[str]:
+        """In what a shard was made otherwise, such as `where: 'id > 1', not none`."""
+        return list(self._differences(Asked.of(manifest)))
+
+    def _differences(self, made: "Asked") -> Iterator[str]:
+        for field in fields(CsvFormat):
+            found, asked = (getattr(csv, field.name) for csv in (made.csv, self.csv))
+            if found != asked:
+                yield f"csv.{field.name}: {_said(found)}, not {_said(asked)}"
+        for name in QueryRecord.model_fields:
+            found, asked = getattr(made.query, name), getattr(self.query, name)
+            if found != asked:
+                yield f"{name}: {_said(found)}, not {_said(asked)}"
+        if not _is_same(made.window, self.window):
+            yield f"window: {_span(made.window)}, not {_span(self.window)}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A logical table's window as the configuration wants it.
+
+    Attributes:
+        partition: its key.
+        shards: all its shards, in the configuration's order.
+        asked: what each of them is made with.
+        on_drift: whether their columns have to be the same or may differ in size.
+        merge: whether there is a file of all shards too.
+    """
+
+    partition: str
+    shards: tuple[Shard, ...]
+    asked: Asked
+    on_drift: OnDrift = "fail"
+    merge: bool = False
+
+    @property
+    def table(self) -> str:
+        """The logical table."""
+        return self.shards[0].table
+
+
+def _is_same(one: WindowRecord | None, other: WindowRecord | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (
+        one.timezone == other.timezone
+        and abs(one.start - other.start) <= _SAME_WINDOW
+        and abs(one.end - other.end) <= _SAME_WINDOW
+    )
+
+
+def _span(window: WindowRecord | None) -> str:
+    if window is None:
+        return "none, a snapshot"
+    return f"{window.start:%Y-%m-%dT%H:%MZ} to {window.end:%Y-%m-%dT%H:%MZ} in {window.timezone}"
+
+
+def _said(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case tuple():
+            return "[" + ", ".join(map(str, value)) + "]"
+        case _:
+            return repr(value)
