@@ -174,8 +174,9 @@ def test_an_interrupt_revokes_what_is_queued_and_what_runs_is_finished(
         assert not any(claimed_slots(instance).values())
     wait_for(lambda: not_begun(two) == 2, two[0])
     assert all("flagged as revoked" in worker.said for worker in two)
-    assert len(list(folder.glob("*.json"))) == 2
-    assert len(list(folder.iterdir())) == 4
+    assert len(list(folder.glob("demo.*.json"))) == 2
+    assert len(list(folder.glob("demo.*.csv"))) == 2
+    assert len(list(folder.iterdir())) == 5
 
 
 def test_a_killed_process_fails_its_shard_alone(

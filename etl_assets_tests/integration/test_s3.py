@@ -157,7 +157,7 @@ def test_a_bucket_that_is_not_there_fails_each_shard_with_the_cause(
     assert len(failed) == 4
     assert failed[0].startswith(
         f"failed: demo.shop_00.orders_00: s3://elsewhere/in/orders/{DAY}/"
-        "demo.shop_00.orders_00.csv: The specified bucket does not exist (NoSuchBucket); "
+        "_export.json: The specified bucket does not exist (NoSuchBucket); "
         "make the bucket, or mend `output.directory`"
     )
     assert "Traceback" not in done.err
@@ -169,7 +169,7 @@ def test_a_service_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None
     done = etl_assets(shop.folder, *EXPORT, env=env)
     assert done.code == 1
     (problem,) = done.problems
-    assert problem.startswith(f"failed: orders {DAY}: s3://exports/in/orders/{DAY}/")
+    assert problem.startswith(f"failed: orders {DAY}: s3://exports/in/orders/{DAY}: ")
     assert "Could not connect to the endpoint URL" in problem
 
 
