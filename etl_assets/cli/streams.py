@@ -8,9 +8,16 @@ import io
 import os
 import select
 import sys
+import threading
+import time
 from typing import TextIO
 
+_PAUSE_SECONDS = 0.1
+_STALLED_SECONDS = 1.0
+"""How long a reader who takes nothing is waited for once the command was told to end."""
+
 _lost: dict[int, OSError] = {}
+_hurried = threading.Event()
 
 
 def open_streams() -> None:
@@ -30,6 +37,11 @@ def lost() -> OSError | None:
     sys.stdout.flush()
     error = _lost.get(1)
     return None if isinstance(error, BrokenPipeError) else error
+
+
+def hurry() -> None:
+    """From now on drop what nobody takes: a reader who has stopped must not keep the end away."""
+    _hurried.set()
 
 
 def _stream(descriptor: int, before: TextIO | None) -> TextIO:
@@ -60,12 +72,18 @@ class _Patient(io.RawIOBase):
     def write(self, data: "io.ReadableBuffer") -> int:  # type: ignore[name-defined]
         view = memoryview(data)
         size = len(view)
+        taken_at = time.monotonic()
         while view and self._descriptor not in _lost:
             try:
-                view = view[os.write(self._descriptor, view) :]
+                if select.select([], [self._descriptor], [], _PAUSE_SECONDS)[1]:
+                    # More than this might wait inside the call, where no signal ends it.
+                    view = view[os.write(self._descriptor, view[: select.PIPE_BUF]) :]
+                    taken_at = time.monotonic()
+                elif _hurried.is_set() and time.monotonic() - taken_at > _STALLED_SECONDS:
+                    _lost[self._descriptor] = BrokenPipeError()
             except BlockingIOError:
-                # Shared with somebody who made it so; it will take more later.
-                select.select([], [self._descriptor], [])
+                # Somebody else who writes into it was faster.
+                continue
             except OSError as error:
                 _lost[self._descriptor] = error
         return size

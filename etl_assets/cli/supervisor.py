@@ -16,6 +16,7 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 
 from etl_assets.cli.entry import SIGNALS
 from etl_assets.cli.progress import RunProgress
+from etl_assets.cli.streams import hurry
 from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
 
 _POLL_SECONDS = 0.1
@@ -34,6 +35,7 @@ class Interrupts:
         del frame
         if self.received is None:
             self.received = number
+            hurry()
 
     def give_up(self) -> None:
         """Raise KeyboardInterrupt once one has come: where nothing is to be undone any more."""

@@ -157,3 +157,24 @@ def test_a_stream_that_takes_nothing_for_a_while_is_waited_for() -> None:
         with os.fdopen(read_end, "rb") as pipe:
             assert len(pipe.read()) == 1_000_001
     assert process.returncode == 0
+
+
+def test_a_reader_who_has_stopped_does_not_keep_the_end_away() -> None:
+    program = (
+        "import signal\n"
+        "from etl_assets.cli.streams import hurry, open_streams\n"
+        "open_streams()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: hurry())\n"
+        "print('ready', flush=True)\n"
+        "print('a' * 1000000)\n"
+        "raise SystemExit(143)"
+    )
+    # What is never read stays in the pipe, which holds far less.
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert os.read(process.stdout.fileno(), 6) == b"ready\n"
+        process.terminate()
+        try:
+            assert process.wait(30) == 143
+        finally:
+            process.kill()
