@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from etl_assets.printable import printable
+
 TELL_SECONDS = 3.0
 """How long a lock is waited for before it is said for whom."""
 
@@ -76,7 +78,8 @@ def lock(descriptor: int, location: str) -> bool:
             return True
         if time.monotonic() > tell_at:
             tell_at = float("inf")
-            tell(f"{location}: waits for {_holder(descriptor)}, which has it locked")
+            # A program names itself as it likes.
+            tell(printable(f"{location}: waits for {_holder(descriptor)}, which has it locked"))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

@@ -18,8 +18,9 @@ from etl_assets.store import locks
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.locks import while_waiting
 
-HOLDER = """
-import fcntl, os, sys
+HOLDER = r"""
+import ctypes, fcntl, os, sys
+ctypes.CDLL(None).prctl(15, b"python\x1b[31m", 0, 0, 0)
 descriptor = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.flock(descriptor, fcntl.LOCK_SH)
 print("held", flush=True)
@@ -59,7 +60,8 @@ def test_a_wait_can_be_given_up_and_says_for_whom_it_waits(
             raise AssertionError("it is locked by another")
         (line,) = told
         assert line.startswith(f"{tmp_path}: waits for process {pid} (python")
-        assert line.endswith("), which has it locked")
+        # Its name for itself moves no cursor.
+        assert line.endswith(r"\x1b[31m), which has it locked")
     with LocalFolder(tmp_path).exclusively() as is_alone:
         assert is_alone
 
