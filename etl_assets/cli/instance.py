@@ -32,7 +32,16 @@ def prepare_home(config: ExportConfig) -> Path:
     Raises:
         UsageError: the folder cannot be made, read or written.
     """
-    home = Path(os.environ.get(HOME_VARIABLE) or config.home / HOME_NAME).expanduser().absolute()
+    given = Path(os.environ.get(HOME_VARIABLE) or config.home / HOME_NAME)
+    try:
+        home = given.expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(
+            HOME_VARIABLE,
+            wanted="a folder, or `~` of an account that is here",
+            found=str(given),
+            next_step="set it to the whole path",
+        ) from None
     with telling_of(home):
         home.mkdir(parents=True, exist_ok=True)
         write_settings(home)

@@ -135,6 +135,14 @@ def test_a_home_that_cannot_be_used_is_one_line_with_the_cause(
     assert "SELECT" not in str(refused.value)
 
 
+def test_a_home_of_an_account_that_is_not_here_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, "~no-such-account/home")
+    with pytest.raises(UsageError, match="~no-such-account/home; set it to the whole path"):
+        prepare_home(small_shop(tmp_path).config)
+
+
 def test_a_wait_for_whoever_opens_the_home_can_be_interrupted(tmp_path: Path) -> None:
     shop = small_shop(tmp_path)
     home = tmp_path / ".dagster_home"
