@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -231,11 +232,13 @@ class LocalFolder(Folder):
 
     def size(self, name: str) -> int | None:
         try:
-            return (self._path / name).stat().st_size
+            status = (self._path / name).stat()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise store_error(self.location(name), error) from error
+        # A folder or a pipe of that name is not the file.
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def names(self) -> list[str]:
         try:

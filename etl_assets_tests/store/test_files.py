@@ -1,6 +1,7 @@
 """Files are whole or absent, on this machine and on an object store."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -428,3 +429,10 @@ def test_names_that_differ_in_letter_case_are_told_apart_or_not(
     )
     assert local.is_one_file("demo.A.t", "demo.a.t")
     assert not local.is_one_file("demo.A.t", "demo.b.t")
+
+
+def test_what_is_no_file_has_no_size(tmp_path: Path) -> None:
+    (tmp_path / "_manifest.json").mkdir()
+    os.mkfifo(tmp_path / "t.csv")
+    assert LocalFolder(tmp_path).size("_manifest.json") is None
+    assert LocalFolder(tmp_path).size("t.csv") is None
