@@ -5,6 +5,8 @@ VENV ?= .venv
 WORKERS ?= 2
 # More options for pytest, such as PYTEST_ARGS="-k demo".
 PYTEST_ARGS ?=
+# More options for the fuzzer, such as FUZZ_ARGS="--seed 7 --cases 5000 --server mysql://root@db:3306".
+FUZZ_ARGS ?=
 
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
@@ -22,7 +24,7 @@ $(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check soak bench scale ui clean server
+.PHONY: help demo test check fuzz soak bench scale ui clean server
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -38,6 +40,9 @@ check: $(TEST) ## check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+fuzz: server $(TEST) ## export random tables and compare with what the driver reads; minutes
+	@$(PYTHON) -m etl_assets_tests.fuzz $(FUZZ_ARGS)
 
 soak: server $(TEST) ## break exports in two hundred ways and see that nothing is lost; half an hour
 	@$(PYTHON) -m etl_assets_tests.faults.soak
