@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -89,16 +90,18 @@ def hunt(where: Place, options: argparse.Namespace) -> int:
 
 
 def as_command(case: Case) -> Case:
-    """The case through the whole command line, where it can be: a day that is over, no trial."""
-    settings = case.settings
-    if case.writes or case.limit is not None or settings["partition"]["every"] != "day":
+    """The case through the whole command line: of a day, or else today's snapshot."""
+    tables = tuple(replace(t, name=f"t{number}") for number, t in enumerate(case.tables))
+    case = replace(case, tables=tables, limit=None, writes=(), whole_command=True)
+    partition = case.settings["partition"]
+    if partition["every"] == "day" and "column" in partition:
         return case
-    if "column" not in settings["partition"]:
-        return case
-    named = [table.name for table in case.tables]
-    if not all(name.isalnum() for name in named):
-        return case
-    return replace(case, whole_command=True)
+    snapshot = {"every": "day", "start": "2026-11-01"}
+    return replace(
+        case,
+        settings={**case.settings, "partition": snapshot},
+        window=replace(case.window, key=datetime.now(UTC).strftime("%Y-%m-%d")),
+    )
 
 
 def _show(where: Place, case: Case, difference: Difference) -> None:

@@ -146,7 +146,7 @@ class Product:
         if done.code:
             raise CommandFailedError(f"exit code {done.code}: {done.err}")
         verified = etl_assets(self.folder, "verify", LOGICAL, "--partition", key)
-        folder = self.folder / "exports" / LOGICAL / key
+        (folder,) = (self.folder / "exports" / LOGICAL).iterdir()
         whole = TableManifest.model_validate(json.loads((folder / TABLE_MANIFEST).read_text()))
         findings = verified.err.splitlines() if verified.code else []
         return Outcome(list(whole.shards), whole, folder, findings)
