@@ -81,12 +81,14 @@ class Hunt:
             if not hit:
                 return
             if text not in known:
-                known[text] = time.monotonic() < give_up and differs(drawn)
+                if time.monotonic() > give_up:
+                    raise _TimeIsUpError
+                known[text] = differs(drawn)
             if known[text]:
                 best = drawn
                 raise _DiffersError
 
-        with suppress(_DiffersError):
+        with suppress(_DiffersError, _TimeIsUpError):
             self._run(number // BATCH, attempt, [Phase.generate, Phase.shrink])
         return best
 
@@ -111,6 +113,10 @@ class Hunt:
 
 class _DiffersError(Exception):
     """A case still differs."""
+
+
+class _TimeIsUpError(BaseException):
+    """No Exception: Hypothesis would take it for a finding, and go on."""
 
 
 @dataclass

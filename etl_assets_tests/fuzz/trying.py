@@ -19,7 +19,7 @@ from etl_assets_tests.servers import Server
 
 
 class RefusedError(Exception):
-    """The server does not take the case's table."""
+    """The server does not take the case's table, or its `where`."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Place:
         """Try a case.
 
         Raises:
-            RefusedError: the server does not take its table.
+            RefusedError: the server does not take its table or its `where`.
         """
         try:
             for table in case.tables:
@@ -65,7 +65,11 @@ class Place:
                 cursor.execute(table.insert(self.database, (row,)))
 
     def _tried(self, case: Case) -> Iterator[Difference]:
-        first = self._expected(case)
+        try:
+            first = self._expected(case)
+        except pymysql.err.MySQLError as error:
+            # A condition that the server does not evaluate on this column.
+            raise RefusedError(str(error)) from error
         refused = any(state.zero_dates for state in first)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             product = Product(self.server, Path(folder))
