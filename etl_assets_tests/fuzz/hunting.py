@@ -68,17 +68,17 @@ class Hunt:
     def smallest(
         self, number: int, differs: Callable[[Case], bool], case: Case, seconds: float
     ) -> Case:
-        """The smallest case found that still differs."""
-        give_up = time.monotonic() + seconds
+        """The smallest case found in so many seconds that still differs."""
         known = {repr(case): True}
         best = case
-        hit = False
+        give_up: float | None = None
 
         def attempt(drawn: Case) -> None:
-            nonlocal best, hit
+            nonlocal best, give_up
             text = repr(drawn)
-            hit = hit or drawn == case
-            if not hit:
+            if give_up is None and drawn == case:
+                give_up = time.monotonic() + seconds
+            if give_up is None:
                 return
             if text not in known:
                 if time.monotonic() > give_up:
