@@ -22,7 +22,7 @@ from etl_assets_tests.servers import URL_VARIABLE, Server, running_server
 
 COMMAND_EVERY = 200
 """One case in so many goes through the whole command line."""
-_SHRINK_SECONDS = 60.0
+_SHRINK_SECONDS = 30.0
 _TOLD_EVERY = 60.0
 _LONG_LINE = 3000
 

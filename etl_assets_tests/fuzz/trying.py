@@ -1,5 +1,6 @@
 """Charter: one case on a server, from CREATE TABLE to the differences."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from etl_assets_tests.fuzz.oracle import Expected, expected, real_columns, sessi
 from etl_assets_tests.fuzz.product import Product
 from etl_assets_tests.fuzz.writing import writing
 from etl_assets_tests.servers import Server
+
+
+_VARYING = re.compile(r"fuzz_\w+|'[^']*'|\d+")
+_KIND_LENGTH = 90
 
 
 class RefusedError(Exception):
@@ -79,7 +84,7 @@ class Place:
             except Exception as error:  # whatever it is, it is a finding
                 if "zero_dates: error" in str(error) and (refused or case.writes):
                     return
-                yield Difference(f"error {_name(error)}", str(error)[:600])
+                yield Difference(_kind(error, case), str(error)[:600])
                 return
             if refused and not case.writes and case.limit is None:
                 yield Difference("zero_dates: error", "it is exported all the same")
@@ -94,15 +99,12 @@ class Place:
         ]
 
 
-def _name(error: BaseException) -> str:
-    """An error's class and the server's number, of the innermost that has one."""
-    name = type(error).__name__
-    cause = error.__cause__ or error.__context__
-    original = getattr(cause, "orig", cause)
-    number = original.args[0] if original is not None and original.args else ""
-    if isinstance(number, int):
-        return f"{name} {number}"
-    return f"{name} from {type(cause).__name__}" if cause is not None else name
+def _kind(error: BaseException, case: Case) -> str:
+    """An error's class and what it says, without what is of this case alone."""
+    text = str(error)
+    for table in case.tables:
+        text = text.replace(table.name, "…") if len(table.name) > 1 else text
+    return f"error {type(error).__name__} {re.sub(_VARYING, '#', text)[:_KIND_LENGTH]}"
 
 
 @contextmanager
