@@ -212,11 +212,16 @@ def _reading(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def _first_date(instant: datetime, zone: ZoneInfo) -> str:
-    """The first date that begins at the instant or later; a repeated midnight is the second."""
+    """The first date that begins at the instant or later.
+
+    A repeated midnight is the second one. A date that never was, as one in Apia, belongs to the
+    window before, as skipped hours do.
+    """
     near = instant.astimezone(zone).date()
     for step in (-1, 0, 1, 2):
         day = near + timedelta(days=step)
-        if _begins(day, zone) >= instant:
+        begins = _begins(day, zone)
+        if begins >= instant and begins < _begins(day + timedelta(days=1), zone):
             return day.isoformat()
     raise AssertionError("a date begins every day")
 

@@ -18,7 +18,6 @@ from etl_assets_tests.fuzz.product import Product
 from etl_assets_tests.fuzz.writing import writing
 from etl_assets_tests.servers import Server
 
-
 _VARYING = re.compile(r"fuzz_\w+|'[^']*'|\d+")
 _KIND_LENGTH = 90
 
