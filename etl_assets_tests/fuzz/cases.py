@@ -1,5 +1,6 @@
 """Charter: the strategy of whole cases: tables with rows, settings, others who write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from etl_assets_tests.fuzz.keys import Key, KeyPart, keys
 from etl_assets_tests.fuzz.windows import WindowColumn, window_columns, windows
 from etl_assets_tests.integration.type_cases import ODD_NAMES
 
-ROWS = (0, 1, 2, 3, 5, 8, 13, 21, 34)
+ROWS = (0, 1, 3, 8, 13, 13, 21, 34, 34)
+MANY_ROWS = (8, 13, 21, 34)
 LONG = (
     "repeat('a', 70000)",
     "repeat('\"', 300000)",
@@ -50,10 +52,11 @@ def cases(draw: st.DrawFn, facts: Facts, wanted: Wanted) -> Case:
     is_text = True if wanted.only == "split-text" else draw(st.sampled_from((None, True, False)))
     window, every = draw(windows())
     settings, column = _partition(draw, window, every)
+    is_split_text = wanted.only == "split-text"
     key = draw(keys(facts, wanted.collations, is_text))
-    table = _table(draw, facts, key, column)
+    table = _table(draw, facts, key, column, MANY_ROWS if is_split_text else ROWS)
     settings |= _conventions(draw, table)
-    settings["split"] = 4 if wanted.only == "split-text" else draw(st.sampled_from((4, 1, 2, 3, 3)))
+    settings["split"] = 4 if is_split_text else draw(st.sampled_from((4, 1, 2, 3, 3)))
     if draw(st.integers(0, 5)) == 5:
         settings |= {"keep_parts": True} if settings["split"] > 1 else {}
     tables = [table]
@@ -85,7 +88,7 @@ def _partition(
     # The first window decides on rows in no window; the exported one may be the first.
     start = window.start.replace(tzinfo=None).strftime("%Y-%m-%d")
     partition: dict[str, Any] = {"every": every, "start": start, "timezone": window.timezone}
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.booleans()):
         return {"partition": partition}, None
     column = draw(window_columns(window))
     partition |= {"column": "at", **column.settings}
@@ -107,7 +110,9 @@ def _pool(draw: st.DrawFn, kind: ColumnType) -> st.SearchStrategy[str]:
     return st.sampled_from(pool)
 
 
-def _table(draw: st.DrawFn, facts: Facts, key: Key, column: WindowColumn | None) -> TableSpec:
+def _table(
+    draw: st.DrawFn, facts: Facts, key: Key, column: WindowColumn | None, sizes: Sequence[int]
+) -> TableSpec:
     columns = list(key.columns)
     cells = [_key_cells(part) for part in key.parts]
     indexes = list(key.indexes)
@@ -129,7 +134,7 @@ def _table(draw: st.DrawFn, facts: Facts, key: Key, column: WindowColumn | None)
     order = draw(st.permutations(range(len(columns)))) if draw(st.booleans()) else None
     if order:
         columns, cells = [columns[n] for n in order], [cells[n] for n in order]
-    size = draw(st.sampled_from(ROWS))
+    size = draw(st.sampled_from(sizes))
     rows = draw(st.lists(st.tuples(*cells), min_size=size, max_size=size))
     if draw(st.integers(0, 14)) == 14:
         how = draw(st.sampled_from(("STORED", "VIRTUAL")))
@@ -152,7 +157,7 @@ def _conventions(draw: st.DrawFn, table: TableSpec) -> dict[str, Any]:
         how = draw(st.sampled_from(("include", "exclude")))
         if how == "include" or len(some) < len(names):
             settings["columns"] = {how: some}
-    if draw(st.integers(0, 3)) == 3:
+    if draw(st.integers(0, 5)) == 5:
         where = draw(st.sampled_from(WHERES))
         settings["where"] = where.replace("{c}", quoted(draw(st.sampled_from(names))))
     csv: dict[str, Any] = {}

@@ -134,15 +134,15 @@ class Score:
     collations: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
 
-    def note(self, case: Case) -> None:
-        """Count a case that was tried."""
+    def note(self, case: Case, parts: int) -> None:
+        """Count a case that was tried, and read in so many parts."""
         self.cases += 1
         self.rows += sum(len(table.rows) for table in case.tables)
-        self.split += case.split > 1
+        self.split += parts > 1
         self.written += bool(case.writes)
         self.commands += case.whole_command
         self.shards += len(case.tables) > 1
-        if case.split > 1 and case.text_collations:
+        if parts > 1 and case.text_collations:
             self.text_keys += 1
             self.collations.update(set(case.text_collations))
 
@@ -171,7 +171,7 @@ def try_case(place: Place, case: Case, score: Score) -> list[Difference]:
     except RefusedError:
         score.refused += 1
         return []
-    score.note(case)
+    score.note(case, place.parts)
     score.found.update(difference.kind for difference in found)
     return found
 

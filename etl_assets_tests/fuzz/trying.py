@@ -34,6 +34,8 @@ class Place:
     database: str
     folder: Path
     connection: "pymysql.Connection[Any]"
+    parts: int = 1
+    """How many the last export was read in."""
 
     def differences(self, case: Case) -> list[Difference]:
         """Try a case.
@@ -41,6 +43,7 @@ class Place:
         Raises:
             RefusedError: the server does not take its table or its `where`.
         """
+        self.parts = 1
         try:
             for table in case.tables:
                 self._make(table)
@@ -87,6 +90,7 @@ class Place:
                 return
             if refused and not case.writes and case.limit is None:
                 yield Difference("zero_dates: error", "it is exported all the same")
+            self.parts = max(shard.snapshot.parts or 1 for shard in outcome.shards)
             states = [history.possible() if case.writes else [state] for state in first]
             yield from compare(case, outcome, states)
 

@@ -98,14 +98,15 @@ def window_columns(draw: st.DrawFn, window: WindowSpec) -> WindowColumn:
     steps = [timedelta(0), least, -least] if not unit else []
     steps += [timedelta(seconds=int(step)) for step in _STEPS]
     middle = [ends[0] + (ends[1] - ends[0]) * share / 8 for share in range(1, 8)]
-    moments = [end + step for end in ends for step in steps] + middle
+    moments = [end + step for end in ends for step in steps] + middle * 3
     if unit:
         factor = 1000 if unit == "ms" else 1
         epochs = [int(end.timestamp()) * factor for end in (window.start, window.end)]
         numbers = [
             epoch + step for epoch in epochs for step in (0, -1, 1, factor, -factor, 60 * factor)
         ]
-        literals = [*map(str, numbers), "0", "-1", "NULL", str(2**31 - 1)]
+        inside = [epochs[0] + (epochs[1] - epochs[0]) * n // 8 for n in range(1, 8)]
+        literals = [*map(str, [*inside, *inside, *numbers]), "0", "-1", "NULL", str(2**31 - 1)]
         return WindowColumn(kind, settings, st.sampled_from(literals))
     literals = [f"'{moment.isoformat(sep=' ')}'" for moment in moments]
     literals += ["NULL", "'0000-00-00'", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'"]
