@@ -11,8 +11,9 @@ import yaml
 
 from etl_assets.config import HostConfig, TableConfig
 from etl_assets.drift import read_united_columns
-from etl_assets.shard_export import ShardTask, stage_shard
+from etl_assets.shard_export import ShardTask, stage_shard, wanted_window
 from etl_assets.source.engines import Engines
+from etl_assets.store.asked import Wanted
 from etl_assets.store.complete import stage_window
 from etl_assets.store.files import Folder, open_folder
 from etl_assets.store.manifest import (
@@ -116,12 +117,13 @@ class Product:
             manifests.append(staged.manifest)
         if case.limit is not None:
             return Outcome(manifests, None, self.folder, [])
-        whole = self._complete(folder, case, table)
-        findings = list(verify_window(folder, case.window.key, shards))
+        wanted = wanted_window(table, window)
+        whole = self._complete(folder, wanted)
+        findings = list(verify_window(folder, wanted))
         return Outcome(manifests, whole, self.folder, findings)
 
-    def _complete(self, folder: Folder, case: Case, table: LogicalTable) -> TableManifest:
-        staged = stage_window(folder, case.window.key, table.shards, table.settings)
+    def _complete(self, folder: Folder, wanted: Wanted) -> TableManifest:
+        staged = stage_window(folder, wanted)
         if staged.merged is not None:
             staged.merged.commit()
         folder.write_json(TABLE_MANIFEST, staged.manifest.as_json())
