@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 Bound: TypeAlias = str | int
 """A literal that the server compares with the column."""
-_FIRST_TIMESTAMP = "1970-01-01 00:00:01"
-"""From MySQL's manual, "The DATE, DATETIME, and TIMESTAMP Types"."""
+_BEYOND_ZERO = "0000-01-01 00:00:00"
+"""A moment between the zero TIMESTAMP and all others, to every server."""
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
 
 
@@ -95,12 +95,12 @@ def _reading(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def _timestamp(instant: datetime) -> str:
-    """An instant as TIMESTAMP has it: not before its first value.
+    """An instant as TIMESTAMP compares with it.
 
-    To MySQL a literal before that is a moment like the zero TIMESTAMP, and it compares the two in
-    one way in WHERE and in another one elsewhere.
+    To MySQL the first second of 1970, in which MariaDB has values and it has none, is a moment like
+    the zero TIMESTAMP, and it compares the two in one way in WHERE and in another one elsewhere.
     """
-    return max(_reading(instant, ZoneInfo("UTC")), _FIRST_TIMESTAMP)
+    return _BEYOND_ZERO if instant.timestamp() <= 0 else _reading(instant, ZoneInfo("UTC"))
 
 
 def _shift_after(instant: datetime, shift: timedelta, zone: ZoneInfo) -> datetime:

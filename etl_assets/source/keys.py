@@ -58,8 +58,9 @@ class ShardKey:
 
 
 _CHARACTER_SETS = sa.text(
-    "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME "
-    "FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
+    "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, ENGINE "
+    "FROM information_schema.COLUMNS JOIN information_schema.TABLES "
+    "USING (TABLE_SCHEMA, TABLE_NAME) WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
 )
 
 
@@ -77,8 +78,9 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
             Column(text_of(name), text_of(kind)),
             charset and text_of(charset),
             collation and text_of(collation),
+            text_of(engine or ""),
         )
-        for name, kind, charset, collation in rows
+        for name, kind, charset, collation, engine in rows
     }
     for names in _unique_indexes(connection, shard):
         usable: list[KeyColumn] = []

@@ -128,11 +128,15 @@ def test_rows_in_no_window_are_those_before_the_first_and_without_a_time(
 def test_a_zero_timestamp_is_not_in_the_first_window_of_all(
     server: Server, database: str, exporter: Exporter
 ) -> None:
-    server.execute(f"CREATE TABLE {database}.t (t timestamp null)")
+    server.execute(f"CREATE TABLE {database}.t (t timestamp(1) null)")
     with server.connect(init_command="SET sql_mode = '', time_zone = '+00:00'") as connection:
         connection.cursor().execute(
-            f"INSERT INTO {database}.t VALUES ('0000-00-00'), ('1970-01-01 00:00:01')"
+            f"INSERT INTO {database}.t VALUES ('0000-00-00'), ('1970-01-01 00:00:00.5'), "
+            "('1970-01-01 00:00:01')"
         )
-    window = day("1970-01-01")
-    exported = exporter.export(database, "t", table_config("t"), window)
-    assert exported.column("t") == ["1970-01-01 00:00:01"]
+    exported = exporter.export(database, "t", table_config("t"), day("1970-01-01"))
+    # To MySQL half a second of 1970 is zero.
+    half = ["1970-01-01 00:00:00.5"] if server.is_mariadb else []
+    assert exported.column("t") == [*half, "1970-01-01 00:00:01.0"]
+    before = exporter.export(database, "t", table_config("t"), day("1969-12-31"))
+    assert before.rows == []
