@@ -220,12 +220,17 @@ def _first_date(instant: datetime, zone: ZoneInfo) -> str:
     near = instant.astimezone(zone).date()
     for step in (-1, 0, 1, 2):
         day = near + timedelta(days=step)
-        begins = _begins(day, zone)
-        if begins >= instant and begins < _begins(day + timedelta(days=1), zone):
+        if _begins(day, zone) >= instant:
             return day.isoformat()
     raise AssertionError("a date begins every day")
 
 
 def _begins(day: date, zone: ZoneInfo) -> datetime:
+    begins, ends = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+    # One that never was ends before it begins, which is in the window before.
+    return begins if begins < ends else begins - timedelta(microseconds=1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
     midnight = datetime.combine(day, time(), zone)
     return max(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
