@@ -5,6 +5,7 @@ EtlAssetsError
 │   └── ConfigError         etl_assets.yaml or etl_assets.lock is wrong
 ├── ShardError              one shard table could not be exported
 │   └── CountMismatchError  the file and the server's count disagree
+│       └── PartsMismatchError  the parts of a shard table are not the whole
 ├── IncompleteError         a logical table refuses to be called complete
 ├── CsvError                a file breaks the CSV conventions
 └── StoreError              a file or an upload failed
@@ -68,6 +69,10 @@ class ShardError(EtlAssetsError):
 
 class CountMismatchError(ShardError):
     """The rows written and the rows that the server counted in the same snapshot differ."""
+
+
+class PartsMismatchError(CountMismatchError):
+    """The parts of a shard table do not have as many rows as the whole, in the same snapshot."""
 
 
 class IncompleteError(EtlAssetsError):

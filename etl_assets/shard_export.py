@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.columns import Column, Columns
 from etl_assets.config import TableConfig
-from etl_assets.errors import ConfigError, ShardError, StoreError
+from etl_assets.errors import ConfigError, PartsMismatchError, ShardError, StoreError
 from etl_assets.extract import extract
 from etl_assets.query import ShardQuery
 from etl_assets.shard_task import (
@@ -105,6 +106,9 @@ def stage_shard(
 ) -> StagedShard:
     """Export a shard table into a staged file, from the start again after a transient error.
 
+    Where its parts turn out not to be the whole, it is exported in one part instead: an index whose
+    order is not that of comparisons leaves rows out of ranges.
+
     `on_note` is told why a shard table is not exported in as many parts as `split` asks for, or
     not from one moment.
 
@@ -113,9 +117,23 @@ def stage_shard(
             file, and the next step.
         CountMismatchError: the file does not hold as many rows as the server counted.
     """
+    attempt = partial(_attempt, engines, folder, on_progress=on_progress, on_note=on_note)
+    try:
+        return _staged(attempt, task, on_retry)
+    except PartsMismatchError as error:
+        on_note(f"{error}; it is exported in one part instead, as `split: 1` does")
+        whole = task.table.model_copy(update={"split": 1, "keep_parts": False})
+        return _staged(attempt, replace(task, table=whole), on_retry)
+
+
+def _staged(
+    attempt: Callable[[ShardTask], StagedShard],
+    task: ShardTask,
+    on_retry: Callable[[str], None],
+) -> StagedShard:
     for pause in (*pauses(task.retries), None):
         try:
-            return _attempt(engines, folder, task, on_progress, on_note)
+            return attempt(task)
         except (StoreError, ConfigError) as error:
             # They name a file or a key; which shard that is about has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
@@ -158,6 +176,7 @@ def _attempt(
     engines: Engines,
     folder: Folder,
     task: ShardTask,
+    *,
     on_progress: Callable[[Progress], None],
     on_note: Callable[[str], None],
 ) -> StagedShard:

@@ -18,7 +18,7 @@ where `verify: none` does without other counts:
 from collections.abc import Sequence
 from dataclasses import replace
 
-from etl_assets.errors import CountMismatchError
+from etl_assets.errors import PartsMismatchError
 from etl_assets.key_range import KeyRange
 from etl_assets.query import ShardQuery
 from etl_assets.shard_task import Counts, ShardTask, count_rows, counted, refuse_other_count
@@ -59,7 +59,7 @@ class PartsProof:
         """How many rows the server counts of the whole; it is asked once.
 
         Raises:
-            CountMismatchError: the ranges together do not have as many.
+            PartsMismatchError: the ranges together do not have as many.
             sqlalchemy.exc.DBAPIError: as the server says it.
         """
         if self._whole is None:
@@ -78,6 +78,7 @@ class PartsProof:
 
         Raises:
             CountMismatchError: the files do not have each row.
+            PartsMismatchError: the parts together do not.
         """
         whole = self.count()
         if self._one_moment:
@@ -95,11 +96,9 @@ class PartsProof:
 
     def _refuse_other_sum(self, whole: int, rows: int) -> None:
         if rows != whole:
-            raise CountMismatchError(
+            raise PartsMismatchError(
                 f"{self._task.shard}: split",
                 wanted=f"{whole} rows in all parts together, as the server counted the whole "
                 "in the same snapshot",
                 found=f"{rows}",
-                next_step="export it again; for a table without transactions, when it rests; where "
-                "that does not help, set `split: 1`",
             )
