@@ -1,8 +1,8 @@
 """Whether a condition in SQL stays inside the brackets that are put around it.
 
 `WHERE (…) AND window` holds for every text whose brackets close one another, as the server sees
-them: so not those in a string, and with nothing that makes the server skip what follows. This is
-about brackets alone; whether the condition is right SQL is for the server to say.
+them: so not those in a string or a comment, and with nothing open that would go on after the text.
+This is about brackets alone; whether the condition is right SQL is for the server to say.
 
 The rules are the lexical ones of MySQL and MariaDB under `sql_mode = ''`, which every session has,
 and those of SQLite.
@@ -15,17 +15,26 @@ from typing import Literal, TypeAlias
 Backend: TypeAlias = Literal["mysql", "sqlite"]
 
 # A doubled quote inside of a string reads as two strings side by side: it ends at the same place.
-_QUOTED: Mapping[Backend, re.Pattern[str]] = {
-    "mysql": re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`[^`]*+`""", re.DOTALL),
-    "sqlite": re.compile(r"""'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]"""),
+# To MySQL two minus signs begin a comment before white space and control characters alone.
+_SKIPPED: Mapping[Backend, re.Pattern[str]] = {
+    "mysql": re.compile(
+        r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`[^`]*+`"""
+        r"""|--(?=[\0-\x20\x7f]|\Z)[^\n]*+|\#[^\n]*+|/\*(?!M?!|\+).*?\*/""",
+        re.DOTALL,
+    ),
+    "sqlite": re.compile(
+        r"""'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]|--[^\n]*+|/\*.*?\*/""", re.DOTALL
+    ),
 }
+"""What brackets do not count in: strings, names in quotes and comments."""
 
 _BALANCED = "brackets that close one another"
 
 _REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
     "mysql": {
         r"""['"`]""": ("each quote closed", "one that stays open"),
-        r"--|/\*|#": ("no comment, and a space between two minus signs", "a comment"),
+        # What begins with `/*!` is no comment to the server.
+        r"/\*": ("each comment closed, and none that is executed", "another one"),
         ";": ("one condition", "a semicolon"),
         r"\\": ("a backslash inside of quotes only", "one outside"),
         # MySQL 9 reads $tag$…$tag$ as a string.
@@ -33,7 +42,7 @@ _REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
     },
     "sqlite": {
         r"""['"`\[]""": ("each quote closed", "one that stays open"),
-        r"--|/\*|#": ("no comment, and a space between two minus signs", "a comment"),
+        r"/\*": ("each comment closed", "one that stays open"),
         ";": ("one condition", "a semicolon"),
         # A parameter's name may hold brackets.
         r"[@:?]|(?<![\w$])\$": ("a condition without parameters", "one"),
@@ -53,8 +62,8 @@ def condition_problem(text: str, backend: Backend) -> tuple[str, str] | None:
         return "text", "a character that is none"
     depth = position = 0
     while position < len(text):
-        if quoted := _QUOTED[backend].match(text, position):
-            position = quoted.end()
+        if skipped := _SKIPPED[backend].match(text, position):
+            position = skipped.end()
             continue
         for refused, problem in _REFUSED[backend].items():
             if re.compile(refused).match(text, position):
