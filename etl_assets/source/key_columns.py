@@ -198,19 +198,11 @@ _KINDS: dict[str, Callable[[str], KeyColumn]] = {
 }
 
 
-def key_column(
-    column: Column, charset: str | None, collation: str | None, engine: str = "InnoDB"
-) -> KeyColumn | None:
-    """A column as one of a key; None where an index does not have the order of comparisons.
+def key_column(column: Column, charset: str | None, collation: str | None) -> KeyColumn | None:
+    """A column as one of a key; None where its order is not that of its literals.
 
     ENUM and SET are ordered by number and compared as text, a FLOAT is not what its text says.
-    MariaDB's CHAR in a collation without padding is ordered by the padded values and compared by
-    the stripped ones: 'a' comes behind 'a\\t' in an index, and before it by `<`. MySQL's `_0900_`,
-    which do not pad either, are in such an order in its MyISAM tables.
     """
-    unpadded = ("_nopad_",) if engine == "InnoDB" else ("_nopad_", "_0900_")
-    if column.kind == "char" and any(mark in (collation or "") for mark in unpadded):
-        return None
     if column.kind in ("char", "varchar") and charset and collation:
         return TextColumn(column.name, charset, collation)
     make = _KINDS.get(column.kind)

@@ -1,5 +1,6 @@
 """The key that a shard table's rows are ordered by: found on the server, and its values read."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,9 @@ _CHARACTER_SETS = sa.text(
 )
 
 
+_ONE_WEIGHT = re.compile(r"_bin$|_general_c[is]$|^latin1_swedish_ci$")
+
+
 def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
     """The key of a shard table; None where it has none that its rows can be ordered by.
 
@@ -73,15 +77,15 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
     rows = connection.execute(
         _CHARACTER_SETS, {"database": shard.database, "name": shard.shard_table}
     )
-    columns = {
-        text_of(name).lower(): key_column(
-            Column(text_of(name), text_of(kind)),
-            charset and text_of(charset),
-            collation and text_of(collation),
-            text_of(engine or ""),
+    dialect: Any = connection.dialect
+    columns: dict[str, KeyColumn | None] = {}
+    for row in rows:
+        name, kind, charset, collation, engine = (value and text_of(value) for value in row)
+        own = Column(name, kind)
+        keeps_order = own.kind != "char" or _orders_char(
+            collation, engine, is_mariadb=dialect.is_mariadb
         )
-        for name, kind, charset, collation, engine in rows
-    }
+        columns[own.key] = key_column(own, charset, collation) if keeps_order else None
     for names in _unique_indexes(connection, shard):
         usable: list[KeyColumn] = []
         for name in names:
@@ -92,6 +96,20 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
         if usable:
             return ShardKey(shard, tuple(usable), tuple(names))
     return None
+
+
+def _orders_char(collation: str, engine: str, *, is_mariadb: bool) -> bool:
+    """Whether an index of a CHAR column has the order of comparisons, whatever is in it.
+
+    MariaDB's indexes order the padded values, and comparisons the stripped ones. Without padding
+    'a' comes behind 'a\\t' in an index and before it by `<`; where a character has no weight (NUL
+    in the collations of the Unicode algorithm), a range even gives rows that are not in it. So
+    there only collations count in which each character has one weight. MySQL does the same in
+    MyISAM tables with its collations without padding.
+    """
+    if is_mariadb:
+        return "_nopad_" not in collation and _ONE_WEIGHT.search(collation) is not None
+    return engine == "InnoDB" or "_0900_" not in collation
 
 
 def _unique_indexes(connection: Connection, shard: Shard) -> list[Sequence[str]]:

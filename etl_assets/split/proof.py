@@ -7,7 +7,8 @@ where `verify: none` does without other counts:
 
 * No row is in two parts. A server tests the conditions of a part for each row that its index gives,
   and those of two parts exclude each other: for one row `k < x` and `k >= x` are never both true,
-  and the cuts between them ascend by the same comparisons (`ranges_of` sees to that).
+  and the cuts between them ascend by the same comparisons (`ranges_of` sees to that). Keys are not
+  cut whose index is known to give rows that are not in a range (`find_key`).
 * No row is in none. Where all parts are from one moment, their rows together are as many as the
   whole; none of them being there twice, they are the whole. Where others may have written between
   their beginnings, sums of several moments prove nothing. There the ranges are counted one by one

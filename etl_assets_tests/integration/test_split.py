@@ -92,23 +92,25 @@ def test_without_a_usable_key_it_is_one_part_and_the_log_says_why(
     assert "it has no primary key and no unique index" in exporter.notes[0]
 
 
+@pytest.mark.parametrize("padding", ["none", "of characters without weight"])
 def test_a_key_that_an_index_orders_as_it_is_not_compared_is_not_cut(
-    server: Server, database: str, exporter: Exporter
+    server: Server, database: str, exporter: Exporter, padding: str
 ) -> None:
-    # MySQL's collations without padding have the order of comparisons in InnoDB.
-    nopad, engine = (
-        ("utf8mb4_nopad_bin", "InnoDB") if server.is_mariadb else ("utf8mb4_0900_as_cs", "MyISAM")
-    )
+    # MySQL's collations have the order of comparisons in InnoDB.
+    engine, collation = "MyISAM", "utf8mb4_0900_as_cs"
+    if server.is_mariadb:
+        engine = "InnoDB"
+        collation = "utf8mb4_nopad_bin" if padding == "none" else "utf8mb4_unicode_ci"
     server.execute(
-        f"CREATE TABLE {database}.t (v char(4) CHARACTER SET utf8mb4 COLLATE {nopad}, "
+        f"CREATE TABLE {database}.t (v char(4) CHARACTER SET utf8mb4 COLLATE {collation}, "
         f"n int, PRIMARY KEY (v, n)) ENGINE={engine}",
         f"INSERT INTO {database}.t VALUES ('a', 1), ('a\t', 2), ('a\n', 3), ('b', 4), "
-        "('b\x01', 5), ('', 6), ('\t', 7), ('a b', 8), ('a\x1fb', 9), ('a-', 10), ('A', 11), "
-        "('A\t', 12)",
+        "('b\x01', 5), ('', 6), ('\\0', 13), ('\t', 7), ('a b', 8), "
+        "('a\x1fb', 9), ('a-', 10), ('A', 11), ('A\t', 12)",
     )
     whole, split, manifest = both(exporter, database)
     assert split == whole
-    assert (manifest.rows, manifest.snapshot.parts) == (12, None)
+    assert (manifest.rows, manifest.snapshot.parts) == (13, None)
     assert "unique index of columns NOT NULL that can be cut" in exporter.notes[0]
 
 
