@@ -94,7 +94,8 @@ def as_command(case: Case) -> Case:
     tables = tuple(replace(t, name=f"t{number}") for number, t in enumerate(case.tables))
     case = replace(case, tables=tables, limit=None, writes=(), whole_command=True)
     partition = case.settings["partition"]
-    if partition["every"] == "day" and "column" in partition:
+    is_past = case.window.end < datetime.now(UTC)
+    if partition["every"] == "day" and "column" in partition and is_past:
         return case
     snapshot = {"every": "day", "start": "2026-11-01"}
     return replace(

@@ -47,7 +47,8 @@ def writing(server: Server, database: str, case: Case, first: Expected) -> Itera
     try:
         # The first transactions are over before the export begins.
         _wait_for(lambda: len(history.states) > 2 or not thread.is_alive())
-        history.began = len(history.states) - 1
+        # The last state that is known may not be committed yet.
+        history.began = max(0, len(history.states) - 2)
         yield history
     finally:
         ended.set()
