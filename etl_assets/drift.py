@@ -13,7 +13,7 @@ from etl_assets.source.catalog import TableName, matching_tables, tables_of
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
 from etl_assets.source.grants import refuse_hidden_columns
-from etl_assets.source.snapshot import count_rows
+from etl_assets.source.snapshot import count_rows, pin_session
 from etl_assets.topology import LogicalTable, Shard
 from etl_assets.windows import Window
 
@@ -163,6 +163,7 @@ def _hidden(engines: Engines, table: LogicalTable, catalog: Catalog) -> Iterator
             continue
         try:
             with engines.get(shard.host, shard.database).connect() as connection:
+                pin_session(connection)
                 refuse_hidden_columns(connection, shard, columns, table.settings.columns)
         except DBAPIError as error:
             yield Finding(table.name, str(shard), server_text(error))

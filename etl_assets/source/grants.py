@@ -1,5 +1,6 @@
 """Columns that an account may not see: servers leave them out of what they tell of a table."""
 
+import re
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ _IS_VIEW = sa.text(
     "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
 )
 
+_QUOTED = re.compile(r"`[^`]*+`|'(?:[^'\\]|\\.)*+'", re.DOTALL)
+
 
 def refuse_hidden_columns(
     connection: Connection,
@@ -31,7 +34,8 @@ def refuse_hidden_columns(
     """Refuse a table of MySQL's that may have more columns to export than the account sees.
 
     After `GRANT SELECT (id, name)` a server says of a table that it has these two columns, and
-    they would be exported as if they were all. Columns that are seen may be exported by name.
+    they would be exported as if they were all. Columns that are seen may be exported by name. The
+    session has to be pinned: a server may have been told to give names without quotes.
 
     Raises:
         ShardError: with the columns that are seen; the server does not tell the others.
@@ -73,6 +77,6 @@ def _hides_columns(connection: Connection, shard: Shard, seen: int) -> bool:
         if error_number(error) == _DENIED:
             return True
         raise
-    # One line each; those of keys and constraints begin with a word.
-    lines = text_of(definition).split("\n")
+    # One line each; those of keys and constraints begin with a word. Names may hold line breaks.
+    lines = _QUOTED.sub("`", text_of(definition)).split("\n")
     return sum(line.startswith("  `") for line in lines) > seen

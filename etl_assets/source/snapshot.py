@@ -28,6 +28,8 @@ _PIN = (
     # The time the server waits for a slow reader: a slow disk is not a lost client.
     "SET SESSION net_write_timeout = 3600",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    # By its quotes a column is known in the text of SHOW CREATE TABLE.
+    "SET SESSION sql_quote_show_create = 1",
 )
 _PIN_MARIADB = (
     "SET SESSION max_statement_time = 0",

@@ -89,6 +89,31 @@ def test_columns_that_the_account_may_not_see_are_not_left_out_in_silence(
     assert (export.names, export.rows) == (["id", "a"], [["1", "2"]])
 
 
+def test_hidden_columns_are_found_where_the_server_gives_names_without_quotes(
+    server: Server, database: str, exporter: Exporter, granted: Callable[[str], None]
+) -> None:
+    granted(f"SELECT (id, a), DELETE ON {database}.t")
+    table = LogicalTable("orders", (Shard("orders", HOST, database, "t"),), table_config())
+    engines = exporter.engines()
+    with server.changed(sql_quote_show_create=0):
+        with pytest.raises(ShardError, match="wanted SELECT granted on the table"):
+            exporter.export(database, "t")
+        findings, _ = compare(engines, [table], [table])
+    engines.dispose()
+    assert len(findings) == 1
+
+
+def test_names_with_line_breaks_are_not_taken_for_hidden_columns(
+    server: Server, database: str, exporter: Exporter
+) -> None:
+    odd = "x'\n  ``y"
+    server.execute(
+        f"CREATE TABLE {database}.t (id int primary key, `{odd}` int, c int COMMENT 'c\n  `''y', "
+        f"KEY `{odd}k` (c), CONSTRAINT `{odd}c` CHECK (id <> 'z\n  `''y'))"
+    )
+    assert exporter.export(database, "t").names == ["id", odd.replace("``", "`"), "c"]
+
+
 @pytest.mark.parametrize("table", ["t", "v"])
 def test_a_privilege_on_the_table_shows_all_columns(
     database: str, exporter: Exporter, granted: Callable[[str], None], table: str
