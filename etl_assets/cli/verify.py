@@ -35,8 +35,9 @@ def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[st
             for finding in findings:
                 print(finding, file=sys.stderr)
             found += len(findings)
-            manifest = TableManifest.read(folder, TABLE_MANIFEST)
-            if manifest is not None and not findings:
+            # Beside findings it may be anything, even what cannot be read.
+            manifest = None if findings else TableManifest.read(folder, TABLE_MANIFEST)
+            if manifest is not None:
                 print(_proven(table, key, manifest))
     if found:
         print(f"{found} findings", file=sys.stderr)

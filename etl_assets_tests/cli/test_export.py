@@ -182,6 +182,16 @@ def test_verify_calls_a_csv_without_its_manifest_unproven(copy: Shop) -> None:
     assert f"{STEMS[2]}.csv: whole but unproven" in done.err
 
 
+def test_verify_names_a_folder_in_place_of_the_tables_manifest(copy: Shop) -> None:
+    manifest = copy.window() / "_manifest.json"
+    manifest.unlink()
+    manifest.mkdir()
+    done = etl_assets(copy.folder, "verify", "orders", "--partition", DAY)
+    assert done.code == 1
+    cause = "Is a directory; see to its permissions, then verify again"
+    assert done.problems[0] == f"{manifest}: {cause}"
+
+
 def test_verify_of_a_window_that_was_never_exported_is_a_finding(shop: Shop) -> None:
     done = etl_assets(shop.folder, "verify", "--partition", "2026-11-09")
     assert done.code == 1
