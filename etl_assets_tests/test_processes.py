@@ -113,8 +113,9 @@ def test_a_process_is_known_beyond_its_number() -> None:
 
 
 def test_a_process_of_another_container_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with session("print(flush=True)") as leader:
+    with session("import sys; print(flush=True); sys.stdin.read()") as leader:
         identity = process_identity(leader.pid)
+        leader.kill()
         leader.wait()
         assert is_gone(identity)
         # As older versions wrote it.
