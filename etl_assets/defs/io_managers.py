@@ -14,7 +14,7 @@ from pydantic import Field
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.names import shard_of
 from etl_assets.defs.notices import NOTICE_EVENT
-from etl_assets.errors import StoreError, UsageError
+from etl_assets.errors import ShardError, StoreError, UsageError
 from etl_assets.shard_export import StagedShard
 from etl_assets.store.asked import Asked
 from etl_assets.store.begun import Exporter, begin, begun, has_all
@@ -105,7 +105,10 @@ class CsvIOManager(dg.ConfigurableIOManager):
     def commit_shard(self, staged: StagedShard, run: Exporter | None = None) -> "CommittedShard":
         """Put a shard's file under its final name and prove it.
 
-        A file of what is asked for that a later run has proven already stays.
+        A file that a later run has proven already stays.
+
+        Raises:
+            ShardError: that run has made it otherwise.
         """
         manifest = staged.manifest
         run = run or Exporter.of(manifest)
@@ -115,6 +118,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
         with folder.exclusively():
             there = _proof(folder, manifest.shard)
             if there is not None and _is_later(folder, there, manifest, run):
+                _refuse_otherwise(there, manifest)
                 done = self.committed(there)
             else:
                 if self.limit is None:
@@ -215,19 +219,34 @@ class CsvIOManager(dg.ConfigurableIOManager):
 
 
 def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run: Exporter) -> bool:
-    """Whether another run has exported the same of a shard later.
+    """Whether another run that was asked for later has exported the same of a shard.
 
-    No file is from the future, but a clock may have been wrong.
+    Where nobody knows that, clocks tell; no file is from the future, but a clock may be wrong.
     """
+    follows = run.follows(there.run_id)
     return (
         (there.shard, there.partition) == (manifest.shard, manifest.partition)
         and all(folder.size(record.file) == record.bytes for record in there.files)
         # Older than the export that is under way, whatever its clock says.
         and not ((record := begun(folder)) is not None and record.is_older(there))
-        and not Asked.of(manifest).differences(there)
-        and manifest.started_at < there.started_at <= datetime.now(UTC)
-        and not run.follows(there.run_id)
+        and (
+            manifest.started_at < there.started_at <= datetime.now(UTC)
+            and not Asked.of(manifest).differences(there)
+            if follows is None
+            else not follows
+        )
     )
+
+
+def _refuse_otherwise(there: ShardManifest, manifest: ShardManifest) -> None:
+    """Refuse a shard in the place of a later run's that was made under other settings."""
+    if differences := Asked.of(manifest).differences(there):
+        raise ShardError(
+            f"{manifest.shard}",
+            wanted="no later export of it under other settings",
+            found=f"that of run {there.run_id}, made with {', '.join(differences)}",
+            next_step="the later one stays; export again if it is not what you want",
+        )
 
 
 def _replace(folder: Folder, there: ShardManifest | None, staged: StagedShard) -> list[str]:

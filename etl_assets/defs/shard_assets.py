@@ -234,9 +234,9 @@ def _exporter(
     asked_at = partial(_asked_at, context.instance)
     since = asked_at(context.run_id) or datetime.now(UTC)
 
-    def follows(run_id: str) -> bool:
-        earlier = asked_at(run_id) if run_id != context.run_id else None
-        return earlier is not None and earlier < since
+    def follows(run_id: str) -> bool | None:
+        other = asked_at(run_id) if run_id != context.run_id else None
+        return other < since if other is not None else None
 
     completes_itself = table_key(table) in keys and (
         steps is None or ascii_name(table.name, "complete") in steps

@@ -43,7 +43,8 @@ class Exporter:
         continues: whether it goes on with an earlier run rather than begins anew.
         completes: the window, where its last shard has to complete it since nothing else of the
             run does.
-        follows: whether it is known to have been asked for after a run, whatever clocks say.
+        follows: whether it was asked for after another run, whatever clocks say; None where nobody
+            knows.
     """
 
     run_id: str
@@ -51,7 +52,7 @@ class Exporter:
     shards: tuple[str, ...] | None
     continues: bool = False
     completes: Wanted | None = None
-    follows: Callable[[str], bool] = lambda run_id: False
+    follows: Callable[[str], bool | None] = lambda run_id: None
 
     @classmethod
     def of(cls, manifest: ShardManifest) -> "Exporter":
@@ -69,21 +70,27 @@ def begin(folder: Folder, partition: str, table: str, run: Exporter) -> None:
 
     The folder has to be locked.
     """
+    there, proven = None, None
     if folder.size(TABLE_MANIFEST) is not None:
         proven = TableManifest.read(folder, TABLE_MANIFEST)
-        there, merged = None, proven.merged if proven is not None else None
     else:
         there = _record(folder)
-        merged = there.merged if there is not None else None
     record = _joined(there, run) if there is not None else None
     if record is None:
+        before: set[str] = set()
+        if proven is not None:
+            before = {shard.run_id for shard in proven.shards}
+        elif there is not None:
+            before = {*there.run_ids, *there.replaces}
+        last = proven or there
         record = ExportRecord(
             table=table,
             partition=partition,
             since=run.since,
             run_ids=(run.run_id,),
+            replaces=tuple(sorted(filter(run.follows, before))),
             shards=run.shards,
-            merged=merged,
+            merged=last.merged if last is not None else None,
         )
     if record != there:
         folder.write_json(EXPORT_RECORD, record.as_json())
@@ -117,15 +124,16 @@ def has_all(folder: Folder, wanted: Wanted) -> bool:
 
 def _joined(there: ExportRecord, run: Exporter) -> ExportRecord | None:
     """The export that is under way with a run added to it; None where the run begins anew."""
-    if run.run_id in there.run_ids:
+    if run.run_id in {*there.run_ids, *there.replaces}:
         return there
+    follows = run.follows(there.run_ids[0]) if there.run_ids else None
     # An export from the future is one of a wrong clock.
-    is_earlier = run.since < there.since <= datetime.now(UTC)
+    is_earlier = run.since < there.since <= datetime.now(UTC) if follows is None else not follows
     if run.shards is None and not run.continues and not is_earlier and run.since != there.since:
         return None
     if is_earlier and there.shards is None and not run.continues:
-        # The later one exports all shards too: what this one has exported before does not count.
-        return there
+        # The later one exports all shards too: what this one exports does not count.
+        return there.model_copy(update={"replaces": (*there.replaces, run.run_id)})
     united = (
         None
         if there.shards is None or run.shards is None

@@ -184,26 +184,31 @@ class ExportRecord(_Record):
     """The export that a window is in the midst of: it is there from its first commit to its end.
 
     `since` is when that export was asked for, `run_ids` are its runs and those that have gone on
-    with it, `shards` the file stems of the shards that they are to export (null: all of the
-    window's), and `merged` the file of all shards that was there before.
+    with it, `replaces` the runs that are known to have been asked for before it, `shards` the
+    file stems of the shards that they are to export (null: all of the window's), and `merged` the
+    file of all shards that was there before.
     """
 
     table: str
     partition: str
     since: Instant
     run_ids: tuple[str, ...]
+    replaces: tuple[str, ...] = ()
     shards: tuple[str, ...] | None = None
     merged: FileRecord | None = None
 
     def is_older(self, manifest: ShardManifest) -> bool:
         """Whether a shard was exported before this export, which is to export it too.
 
-        Its runs are known by their ids, whatever their clocks say; no file is from the future.
+        Its runs and those that it replaces are known by their ids, whatever their clocks say; no
+        file of others is from the future.
         """
         if self._stems is not None and manifest.shard.file_stem not in self._stems:
             return False
         if manifest.run_id in self.run_ids:
             return False
+        if manifest.run_id in self.replaces:
+            return True
         return not self.since <= manifest.started_at <= datetime.now(UTC)
 
     @cached_property

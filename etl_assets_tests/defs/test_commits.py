@@ -16,7 +16,7 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.errors import IncompleteError
+from etl_assets.errors import IncompleteError, ShardError
 from etl_assets.shard_export import StagedShard
 from etl_assets.store.begun import Exporter, forget_export
 from etl_assets.store.complete import (
@@ -253,7 +253,7 @@ def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported
     assert folder.size(TABLE_MANIFEST) is None
     assert folder.read_json(EXPORT_RECORD) == {
         "table": "orders", "partition": KEY, "since": "2026-11-02T00:10:00Z",
-        "run_ids": ["newer"], "shards": None, "merged": None,
+        "run_ids": ["newer"], "replaces": [], "shards": None, "merged": None,
     }  # fmt: skip
     assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
     with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
@@ -318,20 +318,64 @@ def test_a_record_that_cannot_be_read_makes_every_shard_older(
 @pytest.mark.parametrize(
     ("facts", "follows", "kept"),
     [
+        ({}, None, True),
         ({}, False, True),
-        ({"query": QUERY.model_copy(update={"where": "id > 1"})}, False, False),
+        ({"query": QUERY.model_copy(update={"where": "id > 1"})}, None, False),
+        ({"query": QUERY.model_copy(update={"where": "id > 1"})}, True, False),
         ({}, True, False),
     ],
 )
 def test_a_later_file_stays_only_if_it_is_what_is_asked_for_and_its_run_is_later(
-    csv: CsvIOManager, folder: LocalFolder, facts: dict[str, Any], follows: bool, kept: bool
+    csv: CsvIOManager, folder: LocalFolder, facts: dict[str, Any], follows: bool | None, kept: bool
 ) -> None:
     there = staged(folder, 0, 1, run_id="there", started_at=BEGAN + HOUR, **facts)
     csv.commit_shard(there)
-    run = Exporter("run", BEGAN, None, follows=lambda run_id: follows and run_id == "there")
+    run = Exporter("run", BEGAN, None, follows=lambda run_id: follows)
     with staged(folder, 0, 2, run_id="run") as one:
         done = csv.commit_shard(one, run)
     assert done.manifest.run_id == ("there" if kept else "run")
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_shards_of_a_run_that_is_replaced_are_older_whatever_clocks_say(
+    csv: CsvIOManager, folder: LocalFolder, hours: int
+) -> None:
+    # Of the two clocks, the one that runs are asked for by is wrong, or the one they read by.
+    begins = BEGAN + hours * HOUR
+    for number in range(len(SHARDS)):
+        csv.commit_shard(staged(folder, number, 1, run_id="older"), Exporter("older", begins, None))
+    complete(csv, folder)
+    newer = Exporter("newer", BEGAN - HOUR, None, follows=lambda run_id: run_id == "older")
+    csv.commit_shard(staged(folder, 0, 2, run_id="newer"), newer)
+    assert folder.read_json(EXPORT_RECORD)["replaces"] == ["older"]
+    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
+        stage_window(folder, WANTED)
+
+
+def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    later = Exporter("later", BEGAN - HOUR, None, follows=lambda run_id: True)
+    csv.commit_shard(staged(folder, 0, 1, run_id="later"), later)
+    earlier = Exporter(
+        "earlier", BEGAN - 2 * HOUR, (SHARDS[1].file_stem,), follows=lambda run_id: False
+    )
+    csv.commit_shard(staged(folder, 1, 1, run_id="earlier"), earlier)
+    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+
+
+def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_changed(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    names = folder.names()
+    other = staged(folder, 0, 2, run_id="slow", query=QUERY.model_copy(update={"where": "id > 1"}))
+    slow = Exporter("slow", BEGAN - 2 * HOUR, None, follows=lambda run_id: False)
+    with other, pytest.raises(ShardError, match=r"found that of run older, made with where: none"):
+        csv.commit_shard(other, slow)
+    assert folder.names() == names
+    assert is_complete(folder, WANTED)
 
 
 def test_an_older_file_of_another_compression_goes_with_its_proof(
