@@ -151,11 +151,14 @@ class CsvIOManager(dg.ConfigurableIOManager):
         with folder.exclusively() as is_alone:
             if is_alone:
                 refuse_later_exports(folder, manifest)
-            # While the records that name it are there.
             removed = replaced_merged(folder, manifest)
+            changes = removed or staged.merged is not None or self.shards_gone
+            if changes and folder.size(TABLE_MANIFEST) is not None:
+                # The old proof goes before the files that it proved; the record names them on.
+                nothing = Exporter(manifest.shards[0].run_id, datetime.now(UTC), shards=())
+                begin(folder, manifest.partition, manifest.table, nothing)
             for name in removed:
                 folder.remove(name)
-            folder.remove(TABLE_MANIFEST)
             if staged.merged is not None:
                 staged.merged.commit()
             if self.shards_gone:

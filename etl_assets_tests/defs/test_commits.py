@@ -31,6 +31,7 @@ from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
     ShardManifest,
+    TableManifest,
     csv_name,
     manifest_name,
 )
@@ -48,6 +49,7 @@ from etl_assets_tests.store.exported import (
     block,
     export_shard,
     manifest,
+    wanted,
 )
 
 HOUR = timedelta(hours=1)
@@ -376,6 +378,46 @@ def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_
         csv.commit_shard(other, slow)
     assert folder.names() == names
     assert is_complete(folder, WANTED)
+
+
+def test_a_window_that_is_proven_again_is_proven_all_the_time(
+    csv: CsvIOManager, folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_window(csv, folder)
+    for step in range(3):
+        for before in (True, False):
+            with monkeypatch.context() as patch, contextlib.suppress(Killed):
+                kill_at(patch, step, before=before)
+                complete(csv, folder)
+            assert is_complete(folder, WANTED)
+
+
+@pytest.mark.parametrize("merge", [True, False])
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("step", range(6))
+def test_no_manifest_names_a_file_of_all_shards_that_is_not_there(
+    csv: CsvIOManager,
+    folder: LocalFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    merge: bool,
+    before: bool,
+    step: int,
+) -> None:
+    older_window(csv, folder)
+    csv.commit_window(stage_window(folder, wanted(merge=True)), print)
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        staged_again = stage_window(folder, wanted(merge=merge))
+        kill_at(patch, step, before=before)
+        with staged_again.merged or contextlib.nullcontext():
+            csv.commit_window(staged_again, print)
+    proven = TableManifest.read(folder, TABLE_MANIFEST)
+    if proven is not None and proven.merged is not None:
+        assert folder.size(proven.merged.file) == proven.merged.bytes
+    assert unproven_shards(folder, WANTED) == []
+    csv.commit_window(stage_window(folder, WANTED), print)
+    assert "orders.csv" not in folder.names()
+    assert list(verify_window(folder, WANTED)) == []
 
 
 def test_an_older_file_of_another_compression_goes_with_its_proof(
