@@ -128,14 +128,24 @@ class CsvIOManager(dg.ConfigurableIOManager):
                 if self.preview and manifest.rows:
                     metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
                 done = CommittedShard(manifest, metadata, removed)
-            if run.completes is not None and self.limit is None and has_all(folder, run.completes):
-                return replace(done, is_last=True)
-        return done
+            return replace(done, is_last=self._is_last(folder, run))
 
-    def committed(self, manifest: ShardManifest) -> "CommittedShard":
-        """A shard whose file and manifest stay as they are."""
+    def committed(self, manifest: ShardManifest, run: Exporter | None = None) -> "CommittedShard":
+        """A shard whose file and manifest stay as they are.
+
+        The window may be complete by it all the same: what a run that was killed has not come to.
+        """
         folder = self.folder(manifest.table, manifest.partition)
-        return CommittedShard(manifest, _shard_metadata(manifest, folder))
+        done = CommittedShard(manifest, _shard_metadata(manifest, folder))
+        if run is None:
+            return done
+        with folder.exclusively():
+            return replace(done, is_last=self._is_last(folder, run))
+
+    def _is_last(self, folder: Folder, run: Exporter) -> bool:
+        """Whether a run has nothing left to export of the window that it has to complete."""
+        completes = run.completes if self.limit is None else None
+        return completes is not None and has_all(folder, completes)
 
     def commit_window(
         self, staged: StagedWindow, notice: Callable[[str], object]

@@ -141,7 +141,7 @@ def _export(
             if shard in twins:
                 _refuse_one_file(context, shard, twins[shard])
             task = task_of(shard)
-            done = _proven_before(context, table, task) or _committed(context, task, run)
+            done = _proven_before(context, table, task, run) or _committed(context, task, run)
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
@@ -261,7 +261,7 @@ def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
 
 
 def _proven_before(
-    context: dg.OpExecutionContext, table: LogicalTable, task: ShardTask
+    context: dg.OpExecutionContext, table: LogicalTable, task: ShardTask, run: Exporter
 ) -> CommittedShard | None:
     """A shard that needs no export: a run that this one resumes has proven it.
 
@@ -277,7 +277,7 @@ def _proven_before(
     if manifest is None or manifest.run_id not in _ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)
-    return csv.committed(manifest)
+    return csv.committed(manifest, run)
 
 
 def _ancestors(context: dg.OpExecutionContext) -> set[str]:

@@ -285,6 +285,18 @@ def test_the_last_of_some_shards_says_that_the_window_is_to_be_completed(
     assert list(verify_window(folder, WANTED)) == []
 
 
+def test_a_run_that_is_repeated_completes_what_the_killed_one_has_not_come_to(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    shards = (SHARDS[0].file_stem,)
+    killed = Exporter("killed", BEGAN, shards, completes=WANTED)
+    last = csv.commit_shard(staged(folder, 0, 2, run_id="killed"), killed)
+    again = Exporter("again", BEGAN + HOUR, shards, continues=True, completes=WANTED)
+    assert csv.committed(last.manifest, again).is_last
+    assert not csv.committed(last.manifest).is_last
+
+
 def test_some_shards_of_an_incomplete_window_do_not_hide_that_others_are_older(
     csv: CsvIOManager, folder: LocalFolder
 ) -> None:
