@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ from etl_assets.config_values import Text
 from etl_assets.errors import ConfigError
 
 COMMAND_SECONDS = 30.0
+MOST_BYTES = 1 << 16
+"""No password is longer; a command that goes on and on would fill the memory."""
 
 
 def _without_secrets(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,11 +144,11 @@ def _of_command(command: tuple[str, ...], home: Path) -> str:
         raise ConfigError(problem, wanted="a program that can be run", found=found) from None
     with process:
         try:
-            said, _ = process.communicate(timeout=COMMAND_SECONDS)
+            said = _said(process)
         except BaseException as error:
             os.killpg(process.pid, 9)
             if isinstance(error, subprocess.TimeoutExpired):
-                wanted = f"a password within {COMMAND_SECONDS:g} s"
+                wanted = f"a password within {COMMAND_SECONDS:g} s and {MOST_BYTES} bytes"
                 raise ConfigError(problem, wanted=wanted, found="none yet") from None
             raise
     if process.returncode != 0:
@@ -153,6 +157,24 @@ def _of_command(command: tuple[str, ...], home: Path) -> str:
             problem, wanted="exit code 0", found=found, next_step="run it by hand to see why"
         )
     return _without_line_break(said)
+
+
+def _said(process: "subprocess.Popen[bytes]") -> bytes:
+    """All that a command says until it ends.
+
+    Raises:
+        subprocess.TimeoutExpired: it does not end in time, or says too much.
+    """
+    assert process.stdout is not None
+    give_up = time.monotonic() + COMMAND_SECONDS
+    said = b""
+    while len(said) <= MOST_BYTES and wait([process.stdout], max(0.0, give_up - time.monotonic())):
+        block = os.read(process.stdout.fileno(), MOST_BYTES)
+        if not block:
+            process.wait(max(0.0, give_up - time.monotonic()))
+            return said
+        said += block
+    raise subprocess.TimeoutExpired(process.args, COMMAND_SECONDS)
 
 
 def _without_line_break(data: bytes) -> str:

@@ -2,7 +2,9 @@
 
 import pickle
 import time
+import tracemalloc
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +13,9 @@ from etl_assets import config_passwords
 from etl_assets.config import HostConfig, load_config
 from etl_assets.config_passwords import PasswordSource
 from etl_assets.errors import ConfigError
+from etl_assets.key_range import KeyRange
 from etl_assets.source.engines import Engines
+from etl_assets.split.part import PartOrder
 from etl_assets_tests.servers import Server
 
 SECRET = "open #sesame ${HOME} 'é"
@@ -69,7 +73,8 @@ def test_one_way_is_named_and_it_holds_no_secret(given: dict[str, object], told:
     [
         (["sh", "-c", f"echo '{SECRET[:4]}'; echo '{SECRET[:4]}' >&2; exit 7"], "exit code 7;"),
         (["no-such-program"], "a program that can be run, found No such file"),
-        (["sh", "-c", "sleep 60 & wait"], "a password within 0.2 s, found none yet"),
+        (["sh", "-c", "sleep 60 & wait"], "a password within 0.2 s and 65536 bytes, found none"),
+        (["sh", "-c", "exec >&-; sleep 60 & wait"], "a password within 0.2 s .* found none yet"),
     ],
 )
 def test_a_command_that_fails_is_one_error_without_what_it_said(
@@ -81,6 +86,22 @@ def test_a_command_that_fails_is_one_error_without_what_it_said(
         source(command=command).value(tmp_path)
     assert SECRET[:4] not in str(refusal.value) + repr(vars(refusal.value))
     assert time.monotonic() - began < 30
+
+
+def test_a_command_that_never_stops_talking_does_not_fill_the_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="found none yet"):
+            source(command=["yes"]).value(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_order_of_a_part_does_not_show_the_password() -> None:
+    engines = Engines({}, Path())
+    order = PartOrder(engines, Mock(), None, KeyRange(()), {"SHOP_A_PASSWORD": SECRET})
+    assert SECRET not in repr(order)
 
 
 def test_a_password_is_read_again_at_each_connection(server: Server, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import parent_process, reduction
 from multiprocessing.connection import Connection, wait
 from types import FrameType, TracebackType
@@ -65,7 +65,7 @@ class PartOrder:
     task: ShardTask
     united: Columns | None
     part: KeyRange
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
 
 class Stage(NamedTuple):
