@@ -168,7 +168,9 @@ def _said(process: "subprocess.Popen[bytes]") -> bytes:
     assert process.stdout is not None
     give_up = time.monotonic() + COMMAND_SECONDS
     said = b""
-    while len(said) <= MOST_BYTES and wait([process.stdout], max(0.0, give_up - time.monotonic())):
+    while len(said) <= MOST_BYTES and wait(
+        [process.stdout.fileno()], max(0.0, give_up - time.monotonic())
+    ):
         block = os.read(process.stdout.fileno(), MOST_BYTES)
         if not block:
             process.wait(max(0.0, give_up - time.monotonic()))
