@@ -131,7 +131,7 @@ def _joined(there: ExportRecord, run: Exporter) -> ExportRecord | None:
     is_earlier = run.since < there.since <= datetime.now(UTC) if follows is None else not follows
     if run.shards is None and not run.continues and not is_earlier and run.since != there.since:
         return None
-    if is_earlier and there.shards is None and not run.continues:
+    if is_earlier and there.shards is None:
         # The later one exports all shards too: what this one exports does not count.
         return there.model_copy(update={"replaces": (*there.replaces, run.run_id)})
     united = (

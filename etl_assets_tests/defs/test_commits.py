@@ -320,6 +320,19 @@ def test_a_whole_export_that_comes_later_begins_anew(
     assert unproven_shards(folder, WANTED) == [SHARDS[0], SHARDS[2]]
 
 
+def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(
+    csv: CsvIOManager, folder: LocalFolder
+) -> None:
+    older_window(csv, folder)
+    repeated = Exporter("repeated", BEGAN, None, continues=True)
+    early = staged(folder, 1, 1, run_id="repeated", started_at=BEGAN)
+    newest = Exporter("newest", BEGAN + HOUR, None)
+    csv.commit_shard(staged(folder, 0, 1, run_id="newest", started_at=BEGAN + HOUR), newest)
+    csv.commit_shard(early, repeated)
+    assert folder.read_json(EXPORT_RECORD)["since"] == "2026-11-02T01:10:00Z"
+    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+
+
 def test_a_record_that_cannot_be_read_makes_every_shard_older(
     csv: CsvIOManager, folder: LocalFolder
 ) -> None:
