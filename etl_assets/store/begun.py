@@ -28,6 +28,7 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
+from etl_assets.store.proof import readable
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -116,7 +117,9 @@ def has_all(folder: Folder, wanted: Wanted) -> bool:
     for shard in random.sample(wanted.shards, len(wanted.shards)):
         if record.shards is not None and shard.file_stem not in record.shards:
             continue
-        manifest = ShardManifest.read(folder, manifest_name(shard))
+        name = manifest_name(shard)
+        with readable(folder, name):
+            manifest = ShardManifest.read(folder, name)
         if manifest is None or record.is_older(manifest):
             return False
     return True

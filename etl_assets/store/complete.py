@@ -15,6 +15,7 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
+from etl_assets.store.proof import readable
 from etl_assets.topology import Shard
 from etl_assets.windows import utc_text
 
@@ -82,7 +83,8 @@ def is_complete(folder: Folder, wanted: Wanted) -> bool:
         complete = complete_window(folder, wanted)
     except IncompleteError:
         return False
-    found = TableManifest.read(folder, TABLE_MANIFEST)
+    with readable(folder, TABLE_MANIFEST):
+        found = TableManifest.read(folder, TABLE_MANIFEST)
     if found is None or (found.merged is not None) != wanted.merge:
         return False
     if found.merged is not None and folder.size(found.merged.file) != found.merged.bytes:
@@ -97,7 +99,10 @@ def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
         IncompleteError: another run exports the same window.
     """
     for shard in manifest.shards:
-        if ShardManifest.read(folder, manifest_name(shard.shard)) != shard:
+        name = manifest_name(shard.shard)
+        with readable(folder, name):
+            found = ShardManifest.read(folder, name)
+        if found != shard:
             raise IncompleteError(
                 f"{manifest.table} {manifest.partition}",
                 wanted="its shards as this run has found them",
@@ -128,7 +133,9 @@ def unproven_shards(folder: Folder, wanted: Wanted) -> list[Shard]:
 
 def _whole(folder: Folder, shard: Shard, partition: str) -> ShardManifest | None:
     """A shard's manifest, where it is its own, of this window, and fits its files' sizes."""
-    manifest = ShardManifest.read(folder, manifest_name(shard))
+    name = manifest_name(shard)
+    with readable(folder, name):
+        manifest = ShardManifest.read(folder, name)
     if (
         manifest is not None
         and manifest.shard == shard

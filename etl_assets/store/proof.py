@@ -211,8 +211,10 @@ def readable(folder: Folder, name: str) -> Iterator[None]:
             next_step="export it again with --resume",
         ) from error
     except OSError as error:
+        is_folder = isinstance(error, IsADirectoryError)
         raise StoreError(
-            f"{folder.location(name)}: {reason(error)}", next_step="see to its permissions"
+            f"{folder.location(name)}: {reason(error)}",
+            next_step="move it to another folder" if is_folder else "see to its permissions",
         ) from error
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import IncompleteError
+from etl_assets.errors import IncompleteError, StoreError
 from etl_assets.store.asked import Asked
-from etl_assets.store.complete import complete_window, proven_manifest
+from etl_assets.store.complete import complete_window, is_complete, proven_manifest
 from etl_assets.store.files import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.verify import verify_window
@@ -129,6 +129,16 @@ def test_a_file_of_another_size_is_named(folder: LocalFolder, tmp_path: Path) ->
 def test_a_broken_manifest_is_named(folder: LocalFolder, tmp_path: Path) -> None:
     (tmp_path / manifest_name(SHARDS[1])).write_text("{")
     assert f"none of {SHARDS[1]};" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", [TABLE_MANIFEST, manifest_name(SHARDS[0])])
+def test_a_folder_in_a_manifest_s_place_is_named_with_what_to_do(
+    folder: LocalFolder, name: str
+) -> None:
+    folder.remove(name)
+    Path(folder.location(name)).mkdir()
+    with pytest.raises(StoreError, match=f"{name}: Is a directory; move it to another folder"):
+        is_complete(folder, WANTED)
 
 
 def test_the_manifest_of_another_shard_proves_nothing(folder: LocalFolder) -> None:
