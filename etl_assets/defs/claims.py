@@ -10,7 +10,7 @@ one that could only wait is not started, and takes no process from the shards of
 import multiprocessing
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ _PART_OF_WAIT = 20
 _STUCK_SECONDS = 3.0
 """How long a free connection may stay without a slot of the pool, before somebody looks into it."""
 _STARTED_SECONDS = 10.0
-"""Long enough for the process of a step to be there."""
+"""Long enough for the process of a step to be there, and for a step to be asked for again."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class _Waiting:
 
     pool: str
     began: float
+    asked: float
     due: float = 0.0
-    queued: bool = False
     open_since: float | None = None
 
 
@@ -90,11 +90,14 @@ class _Claims:
         self._claim = self._storage.claim_concurrency_slot
         self._free = self._storage.free_concurrency_slot_for_step
         self._run_id = run.run_id
-        priority = run.tags.get(PRIORITY_TAG, "0")
-        self._priority = int(priority) if priority.lstrip("-").isdecimal() else 0
+        self._priority = 0
+        with suppress(ValueError):
+            self._priority = int(run.tags.get(PRIORITY_TAG, "0"))
         self._limits = limits
         self._slots = {host: Slots(instance, host, limit) for host, limit in limits.hosts.items()}
         self._waiting: dict[str, _Waiting] = {}
+        self._queued: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._held: dict[str, tuple[str, float]] = {}
         self._looked: dict[str, float] = {}
 
@@ -104,8 +107,9 @@ class _Claims:
         """Claim a slot, as Dagster's storage does; a priority counts within the run alone."""
         del priority, run_id
         now = time.monotonic()
-        waiting = self._waiting.setdefault(step_key, _Waiting(concurrency_key, now))
-        if now >= waiting.due:
+        waiting = self._waiting.setdefault(step_key, _Waiting(concurrency_key, now, now))
+        waiting.asked = now
+        if now >= waiting.due and (step_key in self._queued or self._has_room(concurrency_key)):
             if self._ask(waiting, step_key):
                 self._has(step_key, concurrency_key)
                 return _status(concurrency_key, ConcurrencySlotStatus.CLAIMED)
@@ -113,39 +117,58 @@ class _Claims:
             waiting.due = now + min(max(pause, _SOONEST_SECONDS), _LATEST_SECONDS)
         if self._held:
             return _status(concurrency_key, sleep_interval=waiting.due - now)
-        # Nothing else gives Dagster's loop a pause.
-        time.sleep(_TICK_SECONDS)
+        # Nothing else gives Dagster's loop a pause: one, however many steps it asks for.
+        if step_key in self._asked:
+            self._asked.clear()
+            time.sleep(_TICK_SECONDS)
+        self._asked.add(step_key)
         return _status(concurrency_key, sleep_interval=0.0)
 
     def free(self, run_id: str, step_key: str) -> None:
         """Free a step's slot or its place in the queue."""
         self._held.pop(step_key, None)
         self._waiting.pop(step_key, None)
+        self._queued.pop(step_key, None)
         self._free(run_id, step_key)
 
     def _has(self, step_key: str, pool: str) -> None:
         del self._waiting[step_key]
+        self._queued.pop(step_key, None)
         self._held[step_key] = (pool, time.monotonic())
         if self._limits.processes is not None and len(self._held) >= self._limits.processes:
             # Without a process to spare, a slot that is set aside for this run would be idle.
-            for waits in self._waiting:
+            for waits in self._queued:
                 self._free(self._run_id, waits)
+            self._queued.clear()
             self._waiting.clear()
+
+    def _has_room(self, pool: str) -> bool:
+        """Whether this run may queue another step: no more than the pool could serve at once.
+
+        Others would wait behind all of the run, and not every executor asks for few steps.
+        """
+        now = time.monotonic()
+        for step in list(self._queued):
+            # Dagster has put others before it, which wait for the slot that is set aside for it.
+            if now - self._waiting[step].asked > _STARTED_SECONDS:
+                self.free(self._run_id, step)
+        queued = list(self._queued.values()).count(pool)
+        return pool not in self._limits.hosts or queued < self._limits.hosts[pool]
 
     def _ask(self, waiting: _Waiting, step_key: str) -> bool:
         pool = waiting.pool
         is_open = pool not in self._slots or self._slots[pool].is_open()
         if is_open and self._fits(pool, step_key):
-            waiting.queued = True
+            self._queued[step_key] = pool
             if self._claim(pool, self._run_id, step_key, self._priority).is_claimed:
                 return True
-        elif not waiting.queued:
+        elif step_key not in self._queued:
             # The queue is of all who wait, whatever they wait for.
             unassigned = self._storage.has_unassigned_slots(pool)
             self._storage.add_pending_step(
                 pool, self._run_id, step_key, self._priority, should_assign=unassigned
             )
-            waiting.queued = True
+            self._queued[step_key] = pool
         if is_open:
             self._look_into(waiting)
         else:

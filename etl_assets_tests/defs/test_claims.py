@@ -139,6 +139,50 @@ def test_no_slot_is_set_aside_for_a_run_without_a_process_to_spare(home: Path) -
         assert third.claims("s", seconds=10)
 
 
+def test_many_steps_that_wait_make_no_long_turn_and_let_others_in(home: Path) -> None:
+    # As of an executor that asks for all steps of a run: Celery's, or the one in this process.
+    limits = RunLimits({"a": 1, "b": 1})
+    with executed(home, limits) as many, executed(home, limits) as few:
+        assert few.claims("f0")
+        turns = []
+        for _ in range(3):
+            began = time.thread_time(), time.monotonic()
+            assert not any(many.claims(f"m{number}") for number in range(300))
+            turns.append((time.thread_time() - began[0], time.monotonic() - began[1]))
+        idle = [wall - used for used, wall in turns]
+        # A pause for each step would be six seconds; other processes may take a while too.
+        assert min(idle) < 3
+        infos = few.storage.get_concurrency_info("a")
+        assert [step.step_key for step in infos.pending_steps if not step.assigned_timestamp] == [
+            "m0"
+        ]
+        # To the database, what comes within a second comes at once.
+        time.sleep(1.1)
+        assert not few.claims("f1")
+        few.ends("f0")
+        assert many.claims("m0", seconds=10)
+        many.ends("m0")
+        assert few.claims("f1", seconds=10)
+
+
+def test_a_place_in_the_queue_is_lost_where_nobody_asks_for_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_STARTED_SECONDS", 0.1)
+    with executed(home) as run, executed(home) as other:
+        assert other.claims("o")
+        assert not run.claims("s5")
+        other.ends("o")
+        # The slot is set aside for s5, but a step that is tried again comes before it.
+        assert run.claims("s1", seconds=10)
+
+
+@pytest.mark.parametrize("priority", ["--3", "high", "²"])
+def test_a_priority_that_is_no_number_is_none(home: Path, priority: str) -> None:
+    with executed(home, dagster_priority=priority) as run:
+        assert run.claims("s")
+
+
 def test_a_slot_that_dagster_forgot_to_set_aside_is_claimed(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
