@@ -1,6 +1,8 @@
 """A schedule requests every window that was completed since the tick before, once each."""
 
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -34,8 +36,11 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_shared.error import SerializableErrorInfo
 
 from etl_assets.config import parse_config
+from etl_assets.defs import ticks
 from etl_assets.defs.build import build_definitions
 from etl_assets.errors import ConfigError
+from etl_assets.store.files import LocalFolder
+from etl_assets.topology import load_topology
 from etl_assets_tests.cli.shop import small_shop
 from etl_assets_tests.cli.wrong_configurations import table as with_setting
 from etl_assets_tests.defs import running
@@ -341,6 +346,33 @@ def test_what_is_complete_already_is_not_requested(tmp_path: Path) -> None:
         shop.configure(with_setting("where: id > 0"))
         made.made = build_definitions(shop.config).get_repository_def()
         assert made.requested("2026-11-04 00:10") == days(1, 3)
+
+
+def test_a_store_that_answers_slowly_makes_no_long_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = small_shop(tmp_path / "shop")
+    with running.location(shop) as exported:
+        for day in days(1, 3):
+            assert exported.export(day).success
+    (table,) = load_topology(shop.config)
+    assert ticks.complete_keys(shop.config, table, days(1, 3)) == set(days(1, 3))
+    read, over = LocalFolder.read, threading.Event()
+
+    def slowly(folder: LocalFolder, name: str) -> bytes:
+        if "2026-11-02" in folder.location(name):
+            assert over.wait(60)
+        return read(folder, name)
+
+    monkeypatch.setattr(LocalFolder, "read", slowly)
+    monkeypatch.setattr(ticks, "_PATIENCE_SECONDS", 3)
+    began = time.monotonic()
+    try:
+        # Whatever comes after the slow one is looked at; the slow one is exported again.
+        assert ticks.complete_keys(shop.config, table, days(1, 30)) == {"2026-11-01", "2026-11-03"}
+        assert time.monotonic() - began < 30
+    finally:
+        over.set()
 
 
 def test_dagsters_own_scheduler_requests_what_was_missed(tmp_path: Path) -> None:
