@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -46,22 +46,40 @@ def owner_tag(run_id: str) -> str:
 def owning(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
     """Tag a run with this process, unless it has an owner already, and hold its lock meanwhile.
 
-    The lock goes with this process however that ends, which is seen from any container.
+    The lock goes with this process however that ends, which is seen from any container. Where the
+    instance's folder takes no locks or no files, other containers know nothing of the run.
     """
     if not run.tags.get(OWNER_TAG, "").startswith(f"{run.run_id}/"):
         instance.add_run_tags(run.run_id, {OWNER_TAG: owner_tag(run.run_id)})
     path = _lock_path(instance, run.run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _locked(path)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _locked(path: Path) -> int | None:
+    """Make a file that this process holds the lock of; None where that is not possible."""
     temporary = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(temporary, os.O_RDONLY | os.O_CREAT, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Under its name it is never without the lock of a process that is there.
         temporary.replace(path)
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+    except OSError:
         os.close(descriptor)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        return None
+    return descriptor
 
 
 def _lock_path(instance: dg.DagsterInstance, run_id: str) -> Path:
@@ -76,7 +94,8 @@ def _is_let_go(path: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
+        # Somebody has it, or there are no locks.
         return False
     finally:
         os.close(descriptor)
@@ -108,10 +127,12 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         for run in instance.get_runs(ended):
             if _is_dead(instance, run):
                 storage.free_concurrency_slots_for_run(run.run_id)
-    for path in _lock_path(instance, "").parent.glob("*.lock"):
+    # Also those that a killed process has not given their name yet.
+    for path in _lock_path(instance, "").parent.glob("*.*"):
         left = instance.get_run_by_id(path.stem)
         if left is None or left.is_finished:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
     return swept
 
 
