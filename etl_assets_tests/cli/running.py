@@ -82,7 +82,9 @@ def running_command(
     try:
         yield command
     finally:
-        for pid in [process.pid, *command.processes()]:
+        # Nothing is sent to one that was waited for: its number may be a stranger's by now.
+        process.kill()
+        for pid in command.processes():
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
