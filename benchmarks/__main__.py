@@ -19,8 +19,8 @@ from benchmarks.report import Report
 from benchmarks.tables import MIXED, SHAPES, make_numbers, make_table
 from benchmarks.ways import ON_EVERY_SHAPE, WAYS, Job
 from benchmarks.whole import compare_pools, make_events, make_shards, peaks
-from etl_assets_tests.certificates import make_certificate
-from etl_assets_tests.servers import PASSWORD_VARIABLE, Server, private_server
+from etl_assets_tests.support.certificates import make_certificate
+from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server, private_server
 
 _MEMORY = "--innodb-buffer-pool-size=2G"
 _LONG = 2_000_000

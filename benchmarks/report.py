@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import Taken
 from benchmarks.whole import NAIVE, Ran
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 _PEERS = (
     "etl-assets", "pymysql", "sqlalchemy", "pandas", "numpy", "connectorx", "pyarrow", "duckdb",

@@ -34,7 +34,7 @@ from benchmarks.whole import (
     peak_of,
     run,
 )
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 ROWS = 1_000
 DATABASES = 4

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 DATABASE = "bench"
 _TEN = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))

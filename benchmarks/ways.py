@@ -93,10 +93,10 @@ def etl_assets(job: Job) -> None:
     """This product's step: count, rows, checksum, the file durable under its name."""
     from etl_assets.config import TableConfig
     from etl_assets.csv_format import CsvFormat
-    from etl_assets.shard_export import ShardTask, stage_shard
-    from etl_assets.store.files import open_folder
-    from etl_assets.topology import Shard
-    from etl_assets.windows import Window
+    from etl_assets.export.shard import ShardTask, stage_shard
+    from etl_assets.store.opening import open_folder
+    from etl_assets.tables.topology import Shard
+    from etl_assets.tables.windows import Window
 
     table = {
         "shards": [{"host": "h", "tables": "a.b"}],
@@ -125,9 +125,9 @@ def rows(job: Job) -> None:
     """This product's way for any other dialect: SQLAlchemy's rows, one by one."""
     from etl_assets.csv_format import CsvFormat
     from etl_assets.extract.rows import extract_rows
-    from etl_assets.query import ShardQuery
+    from etl_assets.source.query import ShardQuery
     from etl_assets.source.snapshot import open_snapshot
-    from etl_assets.topology import Shard
+    from etl_assets.tables.topology import Shard
 
     shard = Shard(job.table, "h", DATABASE, job.table)
     with (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.tables import DATABASE, MIXED
 from benchmarks.ways import PASSWORD_VARIABLE, Job
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 SHARDS = tuple(f"shop_0{database}.orders_0{table}" for database in range(4) for table in range(4))
 NAIVE = "naive pool"

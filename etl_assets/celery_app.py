@@ -14,12 +14,12 @@ from celery.signals import task_prerun
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dotenv import load_dotenv
 
-from etl_assets.cli.instance import prepare_home
 from etl_assets.config import ExportConfig, load_config
-from etl_assets.config_executors import EXECUTOR_VARIABLE
-from etl_assets.defs.celery_steps import worker_app, worker_task
+from etl_assets.config.executors import EXECUTOR_VARIABLE
 from etl_assets.errors import EtlAssetsError
-from etl_assets.lock import LOCK_NAME
+from etl_assets.instance.home import prepare_home
+from etl_assets.steps.celery_steps import worker_app, worker_task
+from etl_assets.tables.lockfile import LOCK_NAME
 
 _DEFINITIONS = "etl_assets.definitions"
 
@@ -52,7 +52,7 @@ _read = _versions(_config)
 app: Any = worker_app(_config.execution.celery)
 execute_plan: Any = worker_task(app)
 # Once, and not in each of the worker's processes.
-importlib.import_module("etl_assets.defs.preload")
+importlib.import_module("etl_assets.steps.preload")
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]

@@ -8,7 +8,7 @@ from tempfile import gettempdir
 import pytest
 from filelock import FileLock
 
-from etl_assets_tests.servers import URL_VARIABLE, Server, running_server
+from etl_assets_tests.support.servers import URL_VARIABLE, Server, running_server
 
 
 @pytest.fixture(scope="session")

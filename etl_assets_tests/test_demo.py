@@ -9,7 +9,7 @@ import pytest
 from etl_assets.config import CONFIG_NAME, load_config
 from etl_assets.demo import DATABASES, DEMO_PARTITION, ORDER_TABLES, seed, write_config
 from etl_assets.errors import StoreError, UsageError
-from etl_assets.topology import load_topology
+from etl_assets.tables.topology import load_topology
 
 ROOT = Path(__file__).parent.parent
 

@@ -17,7 +17,7 @@ def test_imports_point_one_way() -> None:
         ("etl_assets", ["dagster", "sqlalchemy", "pydantic"]),
         ("etl_assets.cli.entry", ["dagster", "sqlalchemy", "pydantic", "click"]),
         ("etl_assets.cli.verify", ["dagster", "pymysql", "pandas"]),
-        ("etl_assets.shard_export", ["dagster", "pandas", "fsspec"]),
+        ("etl_assets.export.shard", ["dagster", "pandas", "fsspec"]),
         ("etl_assets.defs.build", ["pandas", "celery", "kubernetes", "docker"]),
     ],
 )

@@ -16,13 +16,15 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 
-from etl_assets import config, config_executors, config_passwords
+from etl_assets.config import executors as config_executors
 from etl_assets.config import load_config
+from etl_assets.config import model as config
+from etl_assets.config import passwords as config_passwords
 from etl_assets.csv_format import CsvFormat
-from etl_assets.defs.compute_logs import RedirectingComputeLogManager
 from etl_assets.errors import ConfigError
+from etl_assets.instance.compute_logs import RedirectingComputeLogManager
 from etl_assets.store.manifest import ShardManifest, TableManifest
-from etl_assets.topology import expand
+from etl_assets.tables.topology import expand
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")

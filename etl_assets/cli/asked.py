@@ -10,8 +10,8 @@ from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import completed_between, refuse_old_snapshot, window_of
 from etl_assets.errors import UsageError
-from etl_assets.topology import LogicalTable
-from etl_assets.windows import Window
+from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.windows import Window
 
 
 @dataclass(frozen=True)

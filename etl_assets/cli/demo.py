@@ -11,7 +11,7 @@ from etl_assets.cli.supervisor import Interrupts
 from etl_assets.config import CONFIG_NAME, load_config
 from etl_assets.defs.partitions import newest_complete
 from etl_assets.demo import DEMO_PARTITION, seed, write_config
-from etl_assets.topology import load_topology
+from etl_assets.tables.topology import load_topology
 
 
 def run_demo(directory: Path) -> int:

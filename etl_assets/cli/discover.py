@@ -7,13 +7,20 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.config import ExportConfig, load_config
+from etl_assets.config.yaml_lines import Location
 from etl_assets.errors import ConfigError, ShardError
-from etl_assets.lock import LOCK_NAME, Names, PatternKey, natural_order, read_lock, write_lock
 from etl_assets.printable import printable
 from etl_assets.source.catalog import TableName, matching_tables
 from etl_assets.source.engines import Engines
-from etl_assets.source.failures import server_text
-from etl_assets.yaml_lines import Location
+from etl_assets.source.mysql.failures import server_text
+from etl_assets.tables.lockfile import (
+    LOCK_NAME,
+    Names,
+    PatternKey,
+    natural_order,
+    read_lock,
+    write_lock,
+)
 
 
 def run_discover(config_path: Path | None) -> int:

@@ -3,22 +3,10 @@
 Every step process imports this module too (it is its parent's main module), so it stays light.
 """
 
-import contextlib
-import os
 import signal
 import sys
-from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def exit_at_once(number: int, frame: FrameType | None) -> None:
-    """Before anything was begun there is nothing to undo: one line, no traceback."""
-    del frame
-    with contextlib.suppress(OSError):
-        os.write(2, b"\netl-assets: interrupted before anything was begun\n")
-    # No clean-up: half-imported modules must not run theirs.
-    os._exit(128 + number)
+from etl_assets.cli.signals import SIGNALS, exit_at_once
 
 
 def main() -> None:

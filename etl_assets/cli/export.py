@@ -17,22 +17,23 @@ from rich.filesize import decimal
 from etl_assets.cli.again import command
 from etl_assets.cli.asked import Export, ExportOptions, asked_exports
 from etl_assets.cli.display import open_display
-from etl_assets.cli.instance import HOME_VARIABLE, open_instance, prepare_home, telling_of
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
-from etl_assets.defs.lanes import lanes_of
-from etl_assets.defs.liveness import sweep_dead_runs
 from etl_assets.errors import IncompleteError, StoreError
-from etl_assets.shard_export import wanted_window
+from etl_assets.export.shard import wanted_window
+from etl_assets.instance.home import HOME_VARIABLE, open_instance, prepare_home, telling_of
+from etl_assets.steps.lanes import lanes_of
+from etl_assets.steps.liveness import sweep_dead_runs
 from etl_assets.store.begun import forget_export
 from etl_assets.store.complete import is_complete, unproven_shards
-from etl_assets.store.files import Folder, open_folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
+from etl_assets.store.opening import open_folder
 from etl_assets.store.strays import refuse_other_shards
-from etl_assets.topology import Shard
+from etl_assets.tables.topology import Shard
 
 
 def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> int:

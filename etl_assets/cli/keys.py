@@ -4,8 +4,8 @@ Whether the window has ended is not asked: `verify` looks for files, not at the 
 """
 
 from etl_assets.errors import UsageError
-from etl_assets.partition_keys import start_of
-from etl_assets.topology import LogicalTable
+from etl_assets.tables.partition_keys import start_of
+from etl_assets.tables.topology import LogicalTable
 
 _WANTED = {
     "hour": "the start of an hour such as 2026-11-02-13:00",

@@ -12,10 +12,10 @@ from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, TableConfig, load_config
 from etl_assets.defs.partitions import first_window, keys_of, window_of
 from etl_assets.defs.schedules import cron_of
-from etl_assets.drift import Finding, compare, rows_outside
 from etl_assets.printable import printable
+from etl_assets.source.drift import Finding, compare, rows_outside
 from etl_assets.source.engines import Engines
-from etl_assets.topology import LogicalTable, Shard
+from etl_assets.tables.topology import LogicalTable, Shard
 
 _LISTED_SHARDS = 8
 

@@ -10,12 +10,12 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
 from etl_assets import errors
 from etl_assets.defs.checks import CAUSE
-from etl_assets.defs.lanes import Lane
-from etl_assets.defs.names import shard_key
-from etl_assets.defs.notices import NOTICE_EVENT
+from etl_assets.defs.keys import shard_key
 from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.printable import printable
-from etl_assets.topology import Shard
+from etl_assets.steps.lanes import Lane
+from etl_assets.steps.notices import NOTICE_EVENT
+from etl_assets.tables.topology import Shard
 
 _OWN_ERRORS = frozenset(name for name, kind in vars(errors).items() if isinstance(kind, type))
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")

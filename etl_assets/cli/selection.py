@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from etl_assets.config import ExportConfig
 from etl_assets.errors import UsageError
-from etl_assets.topology import LogicalTable, load_topology
+from etl_assets.tables.topology import LogicalTable, load_topology
 
 
 def load_tables(config: ExportConfig) -> tuple[LogicalTable, ...]:

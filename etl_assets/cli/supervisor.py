@@ -14,8 +14,8 @@ from types import FrameType
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
-from etl_assets.cli.entry import SIGNALS
 from etl_assets.cli.progress import RunProgress
+from etl_assets.cli.signals import SIGNALS
 from etl_assets.cli.streams import hurry
 from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from etl_assets.cli.instance import prepare_home
 from etl_assets.cli.selection import load_tables
 from etl_assets.config import load_config
+from etl_assets.instance.home import prepare_home
 
 
 def run_ui(config_path: Path | None, options: Sequence[str]) -> int:

@@ -10,12 +10,12 @@ from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
 from etl_assets.errors import UsageError
-from etl_assets.shard_export import wanted_window
-from etl_assets.store.files import open_folder
+from etl_assets.export.shard import wanted_window
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
+from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
-from etl_assets.topology import LogicalTable, load_topology
-from etl_assets.windows import Window
+from etl_assets.tables.topology import LogicalTable, load_topology
+from etl_assets.tables.windows import Window
 
 
 def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[str]) -> int:

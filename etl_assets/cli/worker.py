@@ -20,8 +20,8 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
 from dagster._utils.interrupts import capture_interrupts
 
-from etl_assets.cli.fork_server import start_fork_server
 from etl_assets.processes import wait_for_group
+from etl_assets.steps.fork_server import start_fork_server
 
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""

@@ -6,18 +6,18 @@ import dagster as dg
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import drift_check
-from etl_assets.defs.executor import export_executor
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
-from etl_assets.defs.lanes import lanes_of
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.defs.schedules import export_schedule
 from etl_assets.defs.sensors import dead_run_sensor
 from etl_assets.defs.shard_assets import lane_assets
 from etl_assets.defs.source_tables import source_tables
-from etl_assets.defs.stale_plan import plan_tag
 from etl_assets.defs.table_assets import table_asset
-from etl_assets.topology import load_topology
+from etl_assets.steps.executor import export_executor
+from etl_assets.steps.lanes import lanes_of
+from etl_assets.steps.stale_plan import plan_tag
+from etl_assets.tables.topology import load_topology
 
 
 def build_definitions(

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.defs.names import table_key
+from etl_assets.defs.keys import table_key
 from etl_assets.defs.partitions import first_window
 from etl_assets.defs.resources import DatabaseResource
-from etl_assets.drift import Finding, compare, in_no_window
 from etl_assets.errors import EtlAssetsError
-from etl_assets.source.failures import server_text
+from etl_assets.source.drift import Finding, compare, in_no_window
+from etl_assets.source.mysql.failures import server_text
 from etl_assets.store.manifest import ShardManifest
-from etl_assets.topology import LogicalTable
+from etl_assets.tables.topology import LogicalTable
 
 ROWS_CHECK = "rows_in_windows"
 DRIFT_CHECK = "matches_servers"

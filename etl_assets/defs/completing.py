@@ -12,12 +12,12 @@ from dagster import AssetCheckResult
 
 from etl_assets.defs.checks import rows_check
 from etl_assets.defs.io_managers import CsvIOManager, tell_notice
-from etl_assets.defs.names import table_key
+from etl_assets.defs.keys import table_key
 from etl_assets.errors import EtlAssetsError
-from etl_assets.shard_export import wanted_window
+from etl_assets.export.shard import wanted_window
 from etl_assets.store.complete import StagedWindow, stage_window
-from etl_assets.topology import LogicalTable
-from etl_assets.windows import Window
+from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.windows import Window
 
 
 def staged_window(csv: CsvIOManager, table: LogicalTable, window: Window) -> StagedWindow:

@@ -12,14 +12,14 @@ from dagster._core.events import EngineEventData
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
-from etl_assets.defs.names import shard_of
-from etl_assets.defs.notices import NOTICE_EVENT
+from etl_assets.defs.keys import shard_of
 from etl_assets.errors import ShardError, StoreError, UsageError
-from etl_assets.shard_export import StagedShard
+from etl_assets.export.shard import StagedShard
+from etl_assets.steps.notices import NOTICE_EVENT
 from etl_assets.store.asked import Asked
 from etl_assets.store.begun import Exporter, begin, begun, has_all
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
-from etl_assets.store.files import Folder, open_folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -29,6 +29,7 @@ from etl_assets.store.manifest import (
     folder_parts,
     manifest_name,
 )
+from etl_assets.store.opening import open_folder
 from etl_assets.store.proof import proven_shard, proven_window
 from etl_assets.store.strays import (
     refuse_other_shards,
@@ -36,7 +37,7 @@ from etl_assets.store.strays import (
     replaced_files,
     replaced_merged,
 )
-from etl_assets.topology import LogicalTable, Shard
+from etl_assets.tables.topology import LogicalTable, Shard
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,8 +3,8 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from etl_assets.defs.names import job_name, shard_key, table_key
-from etl_assets.topology import LogicalTable
+from etl_assets.defs.keys import job_name, shard_key, table_key
+from etl_assets.tables.topology import LogicalTable
 
 
 def export_job(table: LogicalTable) -> UnresolvedAssetJobDefinition:

@@ -9,9 +9,9 @@ from dagster._time import get_current_timestamp
 
 from etl_assets.config import PartitionConfig
 from etl_assets.errors import UsageError
-from etl_assets.partition_keys import HOUR, first_start, hour_key, hours_between, start_of
-from etl_assets.topology import LogicalTable
-from etl_assets.windows import Window
+from etl_assets.tables.partition_keys import HOUR, first_start, hour_key, hours_between, start_of
+from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.windows import Window
 
 _CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}
 _TICK = {"hour": "10 * * * *", "day": "10 0 * * *", "week": "10 0 * * 1", "month": "10 0 1 * *"}

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from etl_assets.defs.liveness import sweep_dead_runs
+from etl_assets.steps.liveness import sweep_dead_runs
 
 _SECONDS = 5
 """As often as Dagster looks at its sensors and its queue."""

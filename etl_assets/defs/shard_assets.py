@@ -14,38 +14,38 @@ from dagster._core.storage.tags import RESUME_RETRY_TAG
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.completing import complete_after_shards
-from etl_assets.defs.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.defs.io_managers import CommittedShard, CsvIOManager, tell_notice
-from etl_assets.defs.lanes import Lane, lanes_of
-from etl_assets.defs.liveness import ending_with_the_run
-from etl_assets.defs.names import ascii_name, shard_key, source_key, table_key
-from etl_assets.defs.notices import saying_who_is_waited_for
+from etl_assets.defs.keys import shard_key, source_key, table_key
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
     refuse_old_snapshot,
     window_of,
 )
-from etl_assets.defs.reachable import HostWatch
 from etl_assets.defs.resources import DatabaseResource
-from etl_assets.defs.slots import Slots, connection_slots
-from etl_assets.drift import read_united_columns
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
-from etl_assets.shard_export import (
+from etl_assets.export.shard import (
     Progress,
     ShardTask,
     stage_shard,
     wanted_window,
 )
-from etl_assets.sizes import last_sizes
+from etl_assets.export.sizes import last_sizes
+from etl_assets.source.drift import read_united_columns
+from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
+from etl_assets.steps.lanes import HOST_TAG, Lane, lanes_of
+from etl_assets.steps.liveness import ending_with_the_run
+from etl_assets.steps.names import ascii_name
+from etl_assets.steps.notices import saying_who_is_waited_for
+from etl_assets.steps.reachable import HostWatch
+from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.begun import Exporter, begun
 from etl_assets.store.complete import proven_manifest
 from etl_assets.store.verify import verify_shard
-from etl_assets.topology import LogicalTable, Shard, twins_of
-from etl_assets.windows import Window
+from etl_assets.tables.topology import LogicalTable, Shard, twins_of
+from etl_assets.tables.windows import Window
 
 CHECK_NAME = "rows_match_source"
-HOST_TAG = "etl_assets/host"
 PROGRESS_EVENT = "etl_assets_progress"
 PROGRESS_SECONDS = 10.0
 ORDER_EVENT = "etl_assets_order"

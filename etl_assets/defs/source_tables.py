@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.names import source_key
-from etl_assets.topology import LogicalTable
+from etl_assets.defs.keys import source_key
+from etl_assets.tables.topology import LogicalTable
 
 
 def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[dg.AssetSpec]:

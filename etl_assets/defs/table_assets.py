@@ -8,14 +8,15 @@ import dagster as dg
 from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, rows_check_spec
 from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.defs.liveness import ending_with_the_run
-from etl_assets.defs.names import ascii_name, shard_key, shard_names, table_key
-from etl_assets.defs.notices import notice, saying_who_is_waited_for
+from etl_assets.defs.keys import shard_key, table_key
 from etl_assets.defs.partitions import partitions_of, window_of
 from etl_assets.errors import EtlAssetsError
-from etl_assets.shard_export import wanted_window
+from etl_assets.export.shard import wanted_window
+from etl_assets.steps.liveness import ending_with_the_run
+from etl_assets.steps.names import ascii_name, shard_names
+from etl_assets.steps.notices import notice, saying_who_is_waited_for
 from etl_assets.store.complete import StagedWindow, complete_window
-from etl_assets.topology import LogicalTable
+from etl_assets.tables.topology import LogicalTable
 
 
 def table_asset(table: LogicalTable, plan_tag: Mapping[str, str]) -> dg.AssetsDefinition:

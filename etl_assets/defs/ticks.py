@@ -26,11 +26,11 @@ from dagster._core.storage.tags import (
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
-from etl_assets.shard_export import query_record, wanted_window, window_record
+from etl_assets.export.shard import query_record, wanted_window, window_record
 from etl_assets.store.complete import is_complete
-from etl_assets.store.files import open_folder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
-from etl_assets.topology import LogicalTable
+from etl_assets.store.opening import open_folder
+from etl_assets.tables.topology import LogicalTable
 
 _PATIENCE_SECONDS = 20.0
 """How long a tick looks at windows' files; Dagster gives it a minute in all."""

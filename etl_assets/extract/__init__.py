@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
-from etl_assets.query import ShardQuery
+from etl_assets.source.query import ShardQuery
 
 
 def extract(connection: Connection, query: ShardQuery, csv_format: CsvFormat) -> Iterator[Block]:

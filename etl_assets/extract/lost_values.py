@@ -3,7 +3,7 @@
 from sqlalchemy.engine import Connection
 
 from etl_assets.errors import ShardError
-from etl_assets.query import ShardQuery
+from etl_assets.source.query import ShardQuery
 
 _RESULT_TOO_LARGE = 1301  # ER_WARN_ALLOWED_PACKET_OVERFLOWED
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
 from etl_assets.extract.lost_values import refuse_lost_values
-from etl_assets.query import ShardQuery
+from etl_assets.source.query import ShardQuery
+from etl_assets.tables.columns import Column
 
 BLOCK_ROWS = 2_000
 

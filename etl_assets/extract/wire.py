@@ -26,8 +26,8 @@ from etl_assets.extract.block import Block
 from etl_assets.extract.cells import NotUtf8Error, RowEncoder
 from etl_assets.extract.lost_values import refuse_lost_values
 from etl_assets.extract.packets import PacketReader
-from etl_assets.query import ShardQuery
-from etl_assets.source.abandon import hang_up
+from etl_assets.source.mysql.abandon import hang_up
+from etl_assets.source.query import ShardQuery
 
 BLOCK_BYTES = 1 << 19
 """Large enough that array operations pay, small enough to stay in a core's own cache."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from etl_assets.columns import Column
 from etl_assets.source.engines import Engines
+from etl_assets.tables.columns import Column
 
 TableName = tuple[str, str]
 """Database and table."""

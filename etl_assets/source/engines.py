@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
 from etl_assets.config import HostConfig
-from etl_assets.config_driver import FILE_OPTIONS, PATH_OPTIONS
+from etl_assets.config.driver import FILE_OPTIONS, PATH_OPTIONS
 from etl_assets.errors import ConfigError
 
 CONNECT_DEFAULTS: Mapping[str, Any] = {
@@ -115,7 +115,7 @@ def _mysql_engine(settings: HostConfig, home: Path, database: str) -> Engine:
     # Imported where it is used: a process that reads SQLite alone does without the driver.
     from pymysql.converters import encoders  # noqa: PLC0415
 
-    from etl_assets.source.driver import DriverConnection  # noqa: PLC0415
+    from etl_assets.source.mysql.driver import DriverConnection  # noqa: PLC0415
 
     del database  # One engine serves all databases of a server.
     engine = sa.create_engine(

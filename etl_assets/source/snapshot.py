@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.columns import Column
-from etl_assets.query import source_table
-from etl_assets.source.abandon import dropped_on_error
 from etl_assets.source.engines import Engines
-from etl_assets.source.position import Position, position_around
-from etl_assets.topology import Shard
+from etl_assets.source.mysql.abandon import dropped_on_error
+from etl_assets.source.mysql.binlog import Position, position_around
+from etl_assets.source.query import source_table
+from etl_assets.tables.columns import Column
+from etl_assets.tables.topology import Shard
 
 _PIN = (
     "SET SESSION time_zone = '+00:00'",

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord
-from etl_assets.topology import Shard
+from etl_assets.tables.topology import Shard
 
 OnDrift: TypeAlias = Literal["fail", "union"]
 

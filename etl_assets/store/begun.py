@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from etl_assets.store.asked import Wanted
-from etl_assets.store.files import Folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl_assets.columns import Column
 from etl_assets.errors import IncompleteError
 from etl_assets.store.asked import OnDrift, Wanted
 from etl_assets.store.begun import begun
-from etl_assets.store.files import Folder, StagedFile
+from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ExportRecord,
@@ -16,8 +15,9 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.proof import readable
-from etl_assets.topology import Shard
-from etl_assets.windows import utc_text
+from etl_assets.tables.columns import Column
+from etl_assets.tables.topology import Shard
+from etl_assets.tables.windows import utc_text
 
 _NAMED = 5
 

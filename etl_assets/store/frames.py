@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
+from etl_assets.tables.columns import Column
 
 Decimals = Literal["decimal", "string"]
 

@@ -17,8 +17,8 @@ from pydantic import (
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import SUFFIXES
-from etl_assets.store.files import Folder
-from etl_assets.topology import Shard, safe_name
+from etl_assets.store.folder import Folder
+from etl_assets.tables.topology import Shard, safe_name
 
 TABLE_MANIFEST = "_manifest.json"
 EXPORT_RECORD = "_export.json"

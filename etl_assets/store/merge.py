@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CsvError, IncompleteError
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import decompressed
-from etl_assets.store.files import Folder, StagedFile
+from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import (
     SHARD_COLUMNS,
     FileRecord,
@@ -23,7 +22,8 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.proof import Claim
 from etl_assets.store.writer import write_records
-from etl_assets.topology import Shard
+from etl_assets.tables.columns import Column
+from etl_assets.tables.topology import Shard
 
 _LINE_FEED, _QUOTE = b'\n"'
 _INNER = 0xFF

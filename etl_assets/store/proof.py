@@ -12,7 +12,7 @@ from typing import Self
 from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.errors import CsvError, IncompleteError, StoreError
 from etl_assets.store.compression import decompressed
-from etl_assets.store.files import Folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     SHARD_COLUMNS,
     TABLE_MANIFEST,

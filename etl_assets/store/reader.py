@@ -9,11 +9,11 @@ from typing import Any, get_args
 import pandas as pd
 from upath import UPath
 
-from etl_assets.columns import Column
 from etl_assets.errors import CsvError, UsageError
 from etl_assets.store.compression import SUFFIXES
-from etl_assets.store.files import Folder, LocalFolder
+from etl_assets.store.folder import Folder
 from etl_assets.store.frames import Decimals, Values, common_dtype, series, values_of
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ShardManifest,
@@ -23,6 +23,7 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
 from etl_assets.store.remote import open_url
+from etl_assets.tables.columns import Column
 
 _CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
 _VERIFY = "run `etl-assets verify`"

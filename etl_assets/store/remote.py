@@ -12,7 +12,8 @@ from fsspec.spec import AbstractBufferedFile
 from upath import UPath
 
 from etl_assets.errors import StoreError
-from etl_assets.store.files import Folder, LocalFolder, StagedFile
+from etl_assets.store.folder import Folder, StagedFile
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.refusals import is_refusal, refusal
 from etl_assets.store.scratch import store_error
 

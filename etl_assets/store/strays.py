@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
 from etl_assets.errors import IncompleteError
-from etl_assets.store.files import Folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -27,7 +27,7 @@ from etl_assets.store.manifest import (
     manifest_name,
     stems_of,
 )
-from etl_assets.topology import Shard
+from etl_assets.tables.topology import Shard
 
 _Kind = TypeVar("_Kind", ExportRecord, ShardManifest, TableManifest)
 _NAMED = 5

@@ -13,7 +13,7 @@ from etl_assets.errors import CsvError, StoreError
 from etl_assets.printable import printable
 from etl_assets.store.asked import Wanted
 from etl_assets.store.begun import begun
-from etl_assets.store.files import Folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -26,8 +26,8 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.proof import Claim, FileProof, reason
 from etl_assets.store.strays import CsvFiles, gone_files, unknown_copies
-from etl_assets.topology import Shard
-from etl_assets.windows import utc_text
+from etl_assets.tables.topology import Shard
+from etl_assets.tables.windows import utc_text
 
 _RESUME = "export the window with --resume"
 _ANEW = "export the window again, without --resume"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import compressor
-from etl_assets.store.files import StagedFile
+from etl_assets.store.folder import StagedFile
 from etl_assets.store.scratch import Scratch
 
 

@@ -8,7 +8,7 @@ import pytest
 from etl_assets.cli.again import command
 from etl_assets.cli.asked import Export, ExportOptions, asked_exports
 from etl_assets.errors import UsageError
-from etl_assets_tests.cli.shop import CONFIG, DAYS, Shop
+from etl_assets_tests.support.shop import CONFIG, DAYS, Shop
 
 SHARDS = "shards: [{host: demo, tables: shop_00.orders_00}]"
 MORE_TABLES = f"""\

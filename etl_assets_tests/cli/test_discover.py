@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.lock import LOCK_NAME, read_lock
-from etl_assets_tests.cli.checked import findings
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, small_shop
-from etl_assets_tests.cli.wrong_configurations import shards
-from etl_assets_tests.servers import Server
+from etl_assets.tables.lockfile import LOCK_NAME, read_lock
+from etl_assets_tests.support.checked import findings
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, small_shop
+from etl_assets_tests.support.wrong_configurations import shards
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 from dagster import AssetCheckKey, AssetCheckSeverity, AssetKey
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from etl_assets.cli.instance import HOME_NAME
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import Done, etl_assets
-from etl_assets_tests.cli.recorded import instance_of
-from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, Shop, small_shop
-from etl_assets_tests.servers import Server
+from etl_assets.instance.home import HOME_NAME
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import Done, etl_assets
+from etl_assets_tests.support.recorded import instance_of
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, Shop, small_shop
 
 EXPORT = ("export", "orders", "--partition", DAY)
 PARTITION = "partition: {every: day, start: 2026-11-01, column: created_at}"

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets_tests.cli.command import Done, etl_assets
-from etl_assets_tests.cli.recorded import claimed_slots, instance_of, step_pids
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
+from etl_assets_tests.support.command import Done, etl_assets
+from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
 
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])

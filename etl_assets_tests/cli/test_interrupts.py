@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 import pytest
 
-from etl_assets_tests.cli.command import Done, etl_assets
-from etl_assets_tests.cli.recorded import claimed_slots, instance_of, step_pids
-from etl_assets_tests.cli.running import Running, running
-from etl_assets_tests.cli.shop import (
+from etl_assets_tests.support.command import Done, etl_assets
+from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
+from etl_assets_tests.support.running_command import Running, running
+from etl_assets_tests.support.shop import (
     CONFIG,
     DAY,
     DAYS,

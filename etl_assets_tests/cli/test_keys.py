@@ -7,9 +7,9 @@ import pytest
 from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.errors import UsageError
-from etl_assets.topology import LogicalTable, load_topology
-from etl_assets_tests.cli.shop import Shop
-from etl_assets_tests.cli.wrong_configurations import partition
+from etl_assets.tables.topology import LogicalTable, load_topology
+from etl_assets_tests.support.shop import Shop
+from etl_assets_tests.support.wrong_configurations import partition
 
 
 def table_of(

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from etl_assets.cli.missing import missing_windows
-from etl_assets.topology import load_topology
-from etl_assets_tests.cli.checked import findings
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
-from etl_assets_tests.cli.wrong_configurations import changed, partition
-from etl_assets_tests.cli.wrong_configurations import table as with_setting
-from etl_assets_tests.servers import Server
+from etl_assets.tables.topology import load_topology
+from etl_assets_tests.support.checked import findings
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import CONFIG, SHARDS, Shop, small_shop
+from etl_assets_tests.support.wrong_configurations import changed, partition
+from etl_assets_tests.support.wrong_configurations import table as with_setting
 
 STRAY = "rows in no window: created_at is NULL, zero or before 2026-11-01"
 WITH_PASSWORD = CONFIG.replace(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from etl_assets.cli.app import run
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, DAY, Shop
-from etl_assets_tests.cli.wrong_configurations import CONFIGURATIONS, changed, shards
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.shop import CONFIG, DAY, Shop
+from etl_assets_tests.support.wrong_configurations import CONFIGURATIONS, changed, shards
 
 EXPORT = ("export", "orders", "--partition", DAY)
 ARGUMENTS = {

@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.shop import CONFIG, SHARDS, small_shop
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.shop import CONFIG, SHARDS, small_shop
 
 MONDAY = "2026-11-02"
 EXPORT = ("export", "orders", "--partition", MONDAY)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.cli.command import SCRIPT, Done, environment, etl_assets
-from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import CONFIG, DAY, Shop, rows_of, small_shop
 from etl_assets_tests.store.test_locks import held
+from etl_assets_tests.support.command import SCRIPT, Done, environment, etl_assets
+from etl_assets_tests.support.running_command import running
+from etl_assets_tests.support.shop import CONFIG, DAY, Shop, rows_of, small_shop
 
 EXPORT = f"export orders --partition {DAY}"
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets_tests.conformance.round_trip import RoundTrip
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 
 @pytest.fixture

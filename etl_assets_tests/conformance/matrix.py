@@ -9,7 +9,7 @@ from etl_assets_tests.conformance.shape_types import shape_types
 from etl_assets_tests.conformance.text_types import text_types
 from etl_assets_tests.conformance.time_types import time_types
 from etl_assets_tests.conformance.values import ColumnType
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 FAMILIES: Mapping[str, Callable[[Server], list[ColumnType]]] = {
     "numbers": lambda server: number_types(),

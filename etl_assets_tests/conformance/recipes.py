@@ -10,8 +10,8 @@ by their number.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
+from etl_assets.tables.columns import Column
 
 
 @dataclass(frozen=True)

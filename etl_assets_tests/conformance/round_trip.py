@@ -12,13 +12,13 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import decompressed
-from etl_assets.store.files import open_folder
+from etl_assets.store.opening import open_folder
+from etl_assets.tables.columns import Column
 from etl_assets_tests.conformance.recipes import load_data, quoted, recipe_of
-from etl_assets_tests.integration.exporting import Exporter
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.exporting import Exporter
+from etl_assets_tests.support.servers import Server
 
 LOADABLE = CsvFormat(null="NULL")
 """LOAD DATA takes the unquoted word NULL, and nothing else, for NULL."""

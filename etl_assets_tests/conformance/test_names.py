@@ -4,7 +4,7 @@ import pytest
 
 from etl_assets_tests.conformance.recipes import quoted
 from etl_assets_tests.conformance.round_trip import RoundTrip
-from etl_assets_tests.integration.type_cases import ODD_NAMES
+from etl_assets_tests.support.type_cases import ODD_NAMES
 
 TABLES = (
     "a b", 'qu"ote', "it's", "back`tick", "com,ma", "sla/sh", "back\\slash", "do.t", "..", "汉字",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from etl_assets.columns import Column
 from etl_assets.csv_format import CsvFormat
+from etl_assets.tables.columns import Column
 from etl_assets_tests.conformance.recipes import load_data
 from etl_assets_tests.conformance.round_trip import LOADABLE, RoundTrip
 

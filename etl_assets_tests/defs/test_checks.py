@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, small_shop
-from etl_assets_tests.defs.running import Location, checked, failures, location, shard
+from etl_assets_tests.support.in_process import Location, checked, failures, location, shard
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, small_shop
 
 LANES = CONFIG.replace("processes: 2", "lanes: 1")
 SHARD = shard(*SHARDS[0])

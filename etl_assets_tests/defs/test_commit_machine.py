@@ -33,7 +33,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.defs import io_managers
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.shard_export import StagedShard
+from etl_assets.export.shard import StagedShard
 from etl_assets.store import begun, manifest
 from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.begun import Exporter, forget_export
@@ -43,7 +43,7 @@ from etl_assets.store.complete import (
     stage_window,
     unproven_shards,
 )
-from etl_assets.store.files import LocalFolder, _LocalStagedFile
+from etl_assets.store.local import LocalFolder, _LocalStagedFile
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -55,9 +55,9 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import BEGAN, COLUMNS, KEY, QUERY, SHARDS, WINDOW, block
-from etl_assets_tests.store.exported import manifest as proof_of
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import BEGAN, COLUMNS, KEY, QUERY, SHARDS, WINDOW, block
+from etl_assets_tests.support.exported import manifest as proof_of
 
 GZIP = CsvFormat(compression="gzip")
 CONFIGURATIONS = [

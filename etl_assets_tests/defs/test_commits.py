@@ -17,7 +17,7 @@ import pytest
 from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.shard_export import StagedShard
+from etl_assets.export.shard import StagedShard
 from etl_assets.store.begun import Exporter, forget_export
 from etl_assets.store.complete import (
     StagedWindow,
@@ -26,7 +26,7 @@ from etl_assets.store.complete import (
     stage_window,
     unproven_shards,
 )
-from etl_assets.store.files import LocalFolder, _LocalStagedFile
+from etl_assets.store.local import LocalFolder, _LocalStagedFile
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -37,8 +37,8 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import (
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import (
     BEGAN,
     COLUMNS,
     KEY,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_assets.config import TableConfig
-from etl_assets.defs.names import lane_names, shard_names
-from etl_assets.defs.stale_plan import PLAN_TAG
-from etl_assets.topology import LogicalTable, Shard
-from etl_assets_tests.defs.location import CONFIG, load, shown
+from etl_assets.steps.names import lane_names, shard_names
+from etl_assets.steps.stale_plan import PLAN_TAG
+from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets_tests.support.location import CONFIG, load, shown
 
 ODD_NAMES = [
     "sp ace",

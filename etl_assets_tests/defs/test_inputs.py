@@ -12,8 +12,8 @@ import pytest
 
 from etl_assets.errors import UsageError
 from etl_assets.store.manifest import TABLE_MANIFEST
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
-from etl_assets_tests.defs.running import failures, location, shard
+from etl_assets_tests.support.in_process import failures, location, shard
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
 
 ORDERS = dg.AssetKey(["orders"])
 DAILY = dg.DailyPartitionsDefinition(start_date=DAYS[0])

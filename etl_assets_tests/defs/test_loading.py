@@ -14,9 +14,9 @@ from dagster._core.definitions.repository_definition import RepositoryDefinition
 from dagster_shared.serdes import serialize_value
 
 from etl_assets.config import CONFIG_NAME
-from etl_assets.defs.executor import set_pool_limits
 from etl_assets.errors import ConfigError
-from etl_assets_tests.defs.location import CONFIG, load, resolved, shown
+from etl_assets.steps.owned import set_pool_limits
+from etl_assets_tests.support.location import CONFIG, load, resolved, shown
 
 SECRET = "open-sesame-81723"
 

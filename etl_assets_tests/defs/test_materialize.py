@@ -10,13 +10,20 @@ import dagster as dg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.defs import reachable
-from etl_assets.defs.reachable import HostWatch
 from etl_assets.errors import EtlAssetsError, ShardError
-from etl_assets.shard_export import StagedShard, stage_shard
-from etl_assets.topology import Shard
-from etl_assets_tests.cli.shop import CONFIG, DAY, SHARDS, small_shop
-from etl_assets_tests.defs.running import Location, checked, failures, location, shard, written
+from etl_assets.export.shard import StagedShard, stage_shard
+from etl_assets.steps import reachable
+from etl_assets.steps.reachable import HostWatch
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.in_process import (
+    Location,
+    checked,
+    failures,
+    location,
+    shard,
+    written,
+)
+from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, small_shop
 
 ORDERS = dg.AssetKey(["orders"])
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]

@@ -7,12 +7,12 @@ import pytest
 
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
-from etl_assets.shard_export import wanted_window
-from etl_assets.store.files import LocalFolder
+from etl_assets.export.shard import wanted_window
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.verify import verify_window
-from etl_assets.topology import load_topology
-from etl_assets_tests.cli.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
-from etl_assets_tests.defs.running import location
+from etl_assets.tables.topology import load_topology
+from etl_assets_tests.support.in_process import location
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
 
 STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 GZIP = CONFIG + "output: {csv: {compression: gzip}}\n"

@@ -10,7 +10,7 @@ from pymysql.err import InternalError
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.cells import NotUtf8Error, RowEncoder
 from etl_assets.extract.packets import PacketReader
-from etl_assets_tests.extract.packets_of import EOF, Row, packets_of, reader_of, result_of
+from etl_assets_tests.support.packets_of import EOF, Row, packets_of, reader_of, result_of
 
 TOKENS = ["", "NULL", "\\N", "-", "汉", "0"]
 DELIMITERS = [",", "\t", ";", "|", "5", "A", " ", "=", "-"]

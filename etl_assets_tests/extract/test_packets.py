@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pymysql.err import InternalError, OperationalError
 
 from etl_assets.extract.packets import HEADER, PacketReader, _likely_ends, _packet_ends
-from etl_assets_tests.certificates import make_certificate
-from etl_assets_tests.extract.packets_of import EOF, MAX_PAYLOAD, packets_of, reader_of
+from etl_assets_tests.support.certificates import make_certificate
+from etl_assets_tests.support.packets_of import EOF, MAX_PAYLOAD, packets_of, reader_of
 
 # A row cannot begin with 0xFF, nor with 0xFE unless it is over 16 MiB long.
 PAYLOADS = st.lists(st.binary(min_size=1, max_size=60).filter(lambda row: row[0] < 0xFE))

@@ -25,12 +25,12 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.extract.rows import extract_rows
 from etl_assets.extract.wire import BLOCK_BYTES, extract_wire
-from etl_assets.query import ShardQuery
 from etl_assets.source.engines import Engines
-from etl_assets.source.failures import error_number, is_transient
+from etl_assets.source.mysql.failures import error_number, is_transient
+from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import open_snapshot
-from etl_assets.topology import Shard
-from etl_assets_tests.servers import Server
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.servers import Server
 
 HOST = "shop-a"
 

@@ -23,15 +23,15 @@ from pathlib import Path
 from etl_assets.config import CONFIG_VARIABLE
 from etl_assets.csv_format import RecordReader
 from etl_assets.errors import CsvError
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.store.proof import Claim
 from etl_assets.store.verify import verify_file
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.running import Running, running
-from etl_assets_tests.cli.shop import DAY, Shop
-from etl_assets_tests.faults.proxy import Kind, Proxy, proxy_to
-from etl_assets_tests.servers import Server, private_server
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.proxy import Kind, Proxy, proxy_to
+from etl_assets_tests.support.running_command import Running, running
+from etl_assets_tests.support.servers import Server, private_server
+from etl_assets_tests.support.shop import DAY, Shop
 
 SHARDS = [(database, table) for database in range(4) for table in range(4)]
 ROWS = 3_000

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import DAY, DAYS, small_shop
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.running_command import running
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import DAY, DAYS, small_shop
 
 EXPORT = ("export", "orders", "--partition")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from etl_assets.errors import ShardError
-from etl_assets_tests.faults.proxy import Kind, Proxy, proxy_to
-from etl_assets_tests.integration.exporting import DIGITS, Exporter
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.exporting import DIGITS, Exporter
+from etl_assets_tests.support.proxy import Kind, Proxy, proxy_to
+from etl_assets_tests.support.servers import Server
 
 ROWS = 10_000
 SEED = 20_261_123

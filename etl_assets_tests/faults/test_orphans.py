@@ -11,13 +11,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets.cli.instance import HOME_NAME, write_settings
-from etl_assets.defs.liveness import sweep_dead_runs
-from etl_assets_tests.cli.command import SCRIPT, environment, etl_assets
-from etl_assets_tests.cli.recorded import claimed_slots, instance_of
-from etl_assets_tests.cli.running import Running, running, running_command
-from etl_assets_tests.cli.shop import DAY, Shop
+from etl_assets.instance.home import HOME_NAME, write_settings
+from etl_assets.steps.liveness import sweep_dead_runs
 from etl_assets_tests.cli.test_interrupts import EXPORT, SECONDS, endless_shop
+from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
+from etl_assets_tests.support.recorded import claimed_slots, instance_of
+from etl_assets_tests.support.running_command import Running, running, running_command
+from etl_assets_tests.support.shop import DAY, Shop
 
 ENDLESS = "demo.shop_00.orders_01"
 

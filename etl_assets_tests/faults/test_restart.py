@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.integration.exporting import DIGITS, Exporter
-from etl_assets_tests.servers import private_server
+from etl_assets_tests.support.exporting import DIGITS, Exporter
+from etl_assets_tests.support.servers import private_server
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.cli.instance import HOME_NAME
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import SCRIPT, environment, etl_assets
-from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import DAY, Shop
-from etl_assets_tests.servers import PASSWORD_VARIABLE, Server
+from etl_assets.instance.home import HOME_NAME
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
+from etl_assets_tests.support.running_command import running
+from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
+from etl_assets_tests.support.shop import DAY, Shop
 
 EXPORT = ("export", "orders", "--partition", DAY)
 DEBUGGING = """

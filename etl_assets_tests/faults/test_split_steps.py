@@ -10,13 +10,13 @@ from threading import Event, Thread
 
 import pytest
 
-from etl_assets.defs.slots import Slots
-from etl_assets_tests.cli.cluster import ROWS, Cluster, orders_on
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.recorded import instance_of
-from etl_assets_tests.cli.running import Running, parent_of, running
-from etl_assets_tests.cli.shop import DAY, Shop
-from etl_assets_tests.servers import Server
+from etl_assets.steps.slots import Slots
+from etl_assets_tests.support.cluster import ROWS, Cluster, orders_on
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.recorded import instance_of
+from etl_assets_tests.support.running_command import Running, parent_of, running
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import DAY, Shop
 
 EXPORT = ("export", "orders", "--partition", DAY)
 SLEEP = "SLEEP(0.02) = 0"

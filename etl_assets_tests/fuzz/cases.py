@@ -12,7 +12,7 @@ from etl_assets_tests.fuzz.case import Case, ColumnSpec, TableSpec, WindowSpec, 
 from etl_assets_tests.fuzz.facts import Collation, Facts
 from etl_assets_tests.fuzz.keys import Key, KeyPart, keys
 from etl_assets_tests.fuzz.windows import WindowColumn, window_columns, windows
-from etl_assets_tests.integration.type_cases import ODD_NAMES
+from etl_assets_tests.support.type_cases import ODD_NAMES
 
 ROWS = (0, 1, 3, 8, 13, 13, 21, 34, 34)
 MANY_ROWS = (8, 13, 21, 34)

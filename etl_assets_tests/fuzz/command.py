@@ -18,7 +18,7 @@ from etl_assets_tests.fuzz.comparing import Difference
 from etl_assets_tests.fuzz.facts import read_facts
 from etl_assets_tests.fuzz.hunting import Hunt, Score, has_kind, try_case
 from etl_assets_tests.fuzz.trying import Place, place
-from etl_assets_tests.servers import URL_VARIABLE, Server, running_server
+from etl_assets_tests.support.servers import URL_VARIABLE, Server, running_server
 
 COMMAND_EVERY = 200
 """One case in so many goes through the whole command line."""

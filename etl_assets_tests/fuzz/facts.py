@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from etl_assets_tests.conformance.matrix import FAMILIES
 from etl_assets_tests.conformance.values import ColumnType
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pymysql.converters import encoders
 
 from etl_assets_tests.fuzz.case import Case, TableSpec, quoted
 from etl_assets_tests.fuzz.conventions import Conventions
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 _BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 _DATES = {"date", "datetime", "timestamp"}

@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 
 from etl_assets.config import HostConfig, TableConfig
-from etl_assets.drift import read_united_columns
-from etl_assets.shard_export import ShardTask, stage_shard, wanted_window
+from etl_assets.export.shard import ShardTask, stage_shard, wanted_window
+from etl_assets.source.drift import read_united_columns
 from etl_assets.source.engines import Engines
 from etl_assets.store.asked import Wanted
 from etl_assets.store.complete import stage_window
-from etl_assets.store.files import Folder, open_folder
+from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     FileRecord,
@@ -23,12 +23,13 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
+from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
-from etl_assets.topology import LogicalTable, Shard
-from etl_assets.windows import Window
-from etl_assets_tests.cli.command import etl_assets
+from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets.tables.windows import Window
 from etl_assets_tests.fuzz.case import HOST, LOGICAL, Case
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.servers import Server
 
 
 class CommandFailedError(Exception):

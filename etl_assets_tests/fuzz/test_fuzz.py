@@ -12,7 +12,7 @@ from etl_assets_tests.fuzz.case import Case
 from etl_assets_tests.fuzz.facts import read_facts
 from etl_assets_tests.fuzz.hunting import BATCH, Hunt, has_kind
 from etl_assets_tests.fuzz.trying import Place, RefusedError, place
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_lost_row_is_found_and_made_small(
     def losing(*arguments: Any) -> Iterator[Block]:
         return (Block(b"", block.rows) for block in extract(*arguments))
 
-    monkeypatch.setattr("etl_assets.shard_export.extract", losing)
+    monkeypatch.setattr("etl_assets.export.shard.extract", losing)
     number, case = next((n, c) for n, c in hunt.numbered() if lost(where, c))
     small = hunt.smallest(number, has_kind(where, "rows lost"), case, 2.0)
     assert lost(where, small)

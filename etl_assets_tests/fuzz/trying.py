@@ -16,7 +16,7 @@ from etl_assets_tests.fuzz.comparing import Difference, compare
 from etl_assets_tests.fuzz.oracle import Expected, expected, real_columns, session, united
 from etl_assets_tests.fuzz.product import Product
 from etl_assets_tests.fuzz.writing import writing
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 _VARYING = re.compile(r"fuzz_\w+|'[^']*'|\d+")
 _KIND_LENGTH = 90

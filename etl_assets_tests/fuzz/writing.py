@@ -16,7 +16,7 @@ import pymysql
 
 from etl_assets_tests.fuzz.case import Case
 from etl_assets_tests.fuzz.oracle import Expected, expected, session
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.servers import Server
 
 _PAUSE_SECONDS = 0.001
 

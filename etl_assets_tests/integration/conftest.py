@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.integration.exporting import DIGITS, Exporter
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.exporting import DIGITS, Exporter
+from etl_assets_tests.support.servers import Server
 
 
 @pytest.fixture

@@ -12,18 +12,18 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets.cli.instance import HOME_NAME
-from etl_assets_tests.cli.command import Done, etl_assets
-from etl_assets_tests.cli.recorded import claimed_slots, instance_of
-from etl_assets_tests.cli.running import Running, running
-from etl_assets_tests.cli.shop import DAY, Shop, rows_of
-from etl_assets_tests.integration.workers import (
+from etl_assets.instance.home import HOME_NAME
+from etl_assets_tests.support.celery_workers import (
     SECRET_VARIABLE,
     Worker,
     execution,
     wait_for,
     workers,
 )
+from etl_assets_tests.support.command import Done, etl_assets
+from etl_assets_tests.support.recorded import claimed_slots, instance_of
+from etl_assets_tests.support.running_command import Running, running
+from etl_assets_tests.support.shop import DAY, Shop, rows_of
 
 PARTITION = "    partition: {every: day, start: 2026-11-01, column: created_at}\n"
 CONFIG = f"""\

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.cli.cluster import Cluster, orders_on
-from etl_assets_tests.cli.command import Done, environment, etl_assets
-from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import CONFIG, DAY, Shop, small_shop
 from etl_assets_tests.cli.test_interrupts import ENDLESS, EXPORT, SECONDS, endless_shop
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.command import Done, environment, etl_assets
+from etl_assets_tests.support.running_command import running
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.shop import CONFIG, DAY, Shop, small_shop
 
 SECRET = "aws-secret-8fd2c1"
 _START_SECONDS = 60
@@ -188,7 +188,7 @@ def test_an_interrupt_withdraws_the_upload(service: Service, tmp_path: Path) -> 
 
 LARGE = """
 import sys
-from etl_assets.store.files import open_folder
+from etl_assets.store.opening import open_folder
 folder = open_folder("s3://exports/large", "orders")
 blocks = [bytes([65 + number % 26]) * (1 << 20) for number in range(70)]
 for committed in (False, True):

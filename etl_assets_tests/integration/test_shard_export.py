@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.drift import compare
 from etl_assets.errors import ShardError
-from etl_assets.topology import LogicalTable, Shard
-from etl_assets_tests.integration.exporting import HOST, Exporter, table_config
-from etl_assets_tests.servers import PASSWORD_VARIABLE, Server
+from etl_assets.source.drift import compare
+from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets_tests.support.exporting import HOST, Exporter, table_config
+from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
 
 NAMES = ["sp ace", "sla/sh", "back`tick", "汉字表", "..", "a-b", "a_b", "per%cent", "co:lon", 'q"']
 

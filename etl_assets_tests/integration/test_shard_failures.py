@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from etl_assets.errors import CountMismatchError, ShardError
-from etl_assets.query import ShardQuery
-from etl_assets.shard_export import Progress
-from etl_assets.source.failures import shard_error
-from etl_assets.topology import Shard
-from etl_assets_tests.integration.exporting import Exporter, table_config
-from etl_assets_tests.servers import Server
+from etl_assets.export.shard import Progress
+from etl_assets.source.mysql.failures import shard_error
+from etl_assets.source.query import ShardQuery
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exporting import Exporter, table_config
+from etl_assets_tests.support.servers import Server
 
 
 def test_a_column_that_is_not_there_is_named(orders: str, exporter: Exporter) -> None:

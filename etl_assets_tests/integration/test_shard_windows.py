@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etl_assets.columns import Column
-from etl_assets.query import outside_condition
+from etl_assets.source.query import outside_condition
 from etl_assets.source.snapshot import count_rows
-from etl_assets.topology import Shard
-from etl_assets.windows import Window
-from etl_assets_tests.integration.exporting import HOST, Exporter, day, table_config
-from etl_assets_tests.servers import Server
+from etl_assets.tables.columns import Column
+from etl_assets.tables.topology import Shard
+from etl_assets.tables.windows import Window
+from etl_assets_tests.support.exporting import HOST, Exporter, day, table_config
+from etl_assets_tests.support.servers import Server
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

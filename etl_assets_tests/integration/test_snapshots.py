@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.integration.exporting import DIGITS, Exporter
-from etl_assets_tests.servers import Server, private_server
+from etl_assets_tests.support.exporting import DIGITS, Exporter
+from etl_assets_tests.support.servers import Server, private_server
 
 ACCOUNTS = 10_000
 TOTAL = 1_000 * ACCOUNTS

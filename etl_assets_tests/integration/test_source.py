@@ -18,14 +18,14 @@ from pymysql.cursors import Cursor
 from pymysql.err import OperationalError
 
 from etl_assets.config import HostConfig
-from etl_assets.source.abandon import end_query, thread_of
 from etl_assets.source.catalog import databases_of, matching_tables, tables_of
 from etl_assets.source.engines import Engines
-from etl_assets.source.failures import error_number
+from etl_assets.source.mysql.abandon import end_query, thread_of
+from etl_assets.source.mysql.failures import error_number
 from etl_assets.source.snapshot import open_snapshot
-from etl_assets.topology import Shard
-from etl_assets_tests.integration.exporting import DIGITS, HOST, Exporter
-from etl_assets_tests.servers import PASSWORD_VARIABLE, Server
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exporting import DIGITS, HOST, Exporter
+from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
 
 # It sends nothing before its end, so the server does not notice that nobody listens.
 SLOW = "SLEEP(20)"

@@ -8,17 +8,18 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError, StoreError
-from etl_assets.key_range import KeyRange
-from etl_assets.source import boundaries
-from etl_assets.source.boundaries import Cut, ranges_of
-from etl_assets.source.keys import find_key
-from etl_assets.source.locking import Lock
-from etl_assets.split.plan import SplitPlan
-from etl_assets.store.files import LocalFolder, StagedFile
-from etl_assets.topology import Shard
-from etl_assets_tests.integration.exporting import HOST, Exporter, table_config
-from etl_assets_tests.integration.splitting import KEYS, ROWS, fill
-from etl_assets_tests.servers import Server
+from etl_assets.export.split import boundaries
+from etl_assets.export.split.boundaries import Cut, ranges_of
+from etl_assets.export.split.keys import find_key
+from etl_assets.export.split.locking import Lock
+from etl_assets.export.split.plan import SplitPlan
+from etl_assets.source.key_range import KeyRange
+from etl_assets.store.folder import StagedFile
+from etl_assets.store.local import LocalFolder
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exporting import HOST, Exporter, table_config
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.splitting import KEYS, ROWS, fill
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_ranges_that_leave_out_a_row_are_found_and_the_whole_is_exported(
     fill(server, database, "k int PRIMARY KEY", "i")
     # As an index would give them whose order is not that of comparisons.
     holes = (KeyRange(("k",), high=("500",)), KeyRange(("k",), low=("501",)))
-    monkeypatch.setattr("etl_assets.split.plan.ranges_of", lambda *_: holes)
+    monkeypatch.setattr("etl_assets.export.split.plan.ranges_of", lambda *_: holes)
     exported = exporter.export(database, "t", table_config(split=2), count=count)
     assert len(exported.rows) == 1000
     assert exported.manifest.snapshot.parts is None

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 from etl_assets.errors import CountMismatchError, ShardError
-from etl_assets.shard_export import Progress
-from etl_assets_tests.integration.exporting import HOST, Exporter, table_config
-from etl_assets_tests.integration.splitting import KEYS, fill
-from etl_assets_tests.servers import Server
+from etl_assets.export.shard import Progress
+from etl_assets_tests.support.exporting import HOST, Exporter, table_config
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.splitting import KEYS, fill
 
 
 def slow(server: Server, database: str) -> None:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.engine import Connection
 
-from etl_assets.shard_export import Progress
-from etl_assets.source.locking import Lock
+from etl_assets.export.shard import Progress
+from etl_assets.export.split.locking import Lock
+from etl_assets.export.split.plan import SplitPlan
 from etl_assets.source.snapshot import address_of
-from etl_assets.split.plan import SplitPlan
-from etl_assets_tests.integration.exporting import DIGITS, Exporter, table_config
-from etl_assets_tests.integration.splitting import KEYS, ROWS, fill
 from etl_assets_tests.integration.test_snapshots import ACCOUNTS, TOTAL, writing
-from etl_assets_tests.servers import Server
+from etl_assets_tests.support.exporting import DIGITS, Exporter, table_config
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.splitting import KEYS, ROWS, fill
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_without_the_privilege_the_manifest_says_that_it_is_not_one_moment(
 def test_a_table_that_others_keep_open_is_not_waited_for_without_end(
     server: Server, database: str, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl_assets.source.locking.LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr("etl_assets.export.split.locking.LOCK_WAIT_SECONDS", 1)
     fill(server, database, *KEYS["int"])
     with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
         cursor.execute(f"UPDATE {database}.t SET x = 'open' LIMIT 1")
@@ -116,7 +116,7 @@ def test_a_lock_on_another_server_than_the_parts_is_none(
         server.execute("SET GLOBAL server_id = 4711")
         return found
 
-    monkeypatch.setattr("etl_assets.split.plan.address_of", then_another)
+    monkeypatch.setattr("etl_assets.export.split.plan.address_of", then_another)
     with server.changed(server_id=1):
         manifest = exporter.export(database, "t", table_config(split=3)).manifest
     assert (manifest.snapshot.locked, manifest.snapshot.exact) == (False, False)

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import ShardError
-from etl_assets_tests.certificates import make_certificate
-from etl_assets_tests.integration.exporting import DIGITS, HOST, Exporter
-from etl_assets_tests.servers import Server, private_server
+from etl_assets_tests.support.certificates import make_certificate
+from etl_assets_tests.support.exporting import DIGITS, HOST, Exporter
+from etl_assets_tests.support.servers import Server, private_server
 
 ROWS = 20_000
 FILLED = f"""

@@ -11,15 +11,15 @@ from pymysql.cursors import Cursor
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
-from etl_assets_tests.integration.exporting import Exporter, table_config
-from etl_assets_tests.integration.type_cases import (
+from etl_assets_tests.support.exporting import Exporter, table_config
+from etl_assets_tests.support.servers import Server
+from etl_assets_tests.support.type_cases import (
     CASES,
     MARIADB_CASES,
     MYSQL_CASES,
     ODD_NAMES,
     VECTOR_CASES,
 )
-from etl_assets_tests.servers import Server
 
 
 @contextmanager

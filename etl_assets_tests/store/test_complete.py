@@ -12,11 +12,11 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, StoreError
 from etl_assets.store.asked import Asked
 from etl_assets.store.complete import complete_window, is_complete, proven_manifest
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.verify import verify_window
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import (
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import (
     COLUMNS,
     PLAIN,
     QUERY,

@@ -16,7 +16,7 @@ from etl_assets.errors import CsvError, EtlAssetsError
 from etl_assets.store.compression import Compression
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.store.reader import read_export
-from etl_assets_tests.store.corruptions import (
+from etl_assets_tests.support.corruptions import (
     ANEW,
     CSV_CORRUPTIONS,
     FOLDER_CORRUPTIONS,
@@ -27,7 +27,7 @@ from etl_assets_tests.store.corruptions import (
     flip,
     swap,
 )
-from etl_assets_tests.store.exported import KEY, SHARDS
+from etl_assets_tests.support.exported import KEY, SHARDS
 
 compressions = pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 

@@ -16,13 +16,15 @@ from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 from upath import UPath
 
 from etl_assets.errors import StoreError
-from etl_assets.store.files import Folder, LocalFolder, open_folder
+from etl_assets.store.folder import Folder
+from etl_assets.store.local import LocalFolder
+from etl_assets.store.opening import open_folder
 from etl_assets.store.remote import RemoteFolder
 
 WRITER = """
 import sys
 from pathlib import Path
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 staged = LocalFolder(Path(sys.argv[1])).stage("t.csv")
 staged.write(b"half a rec")
 print("staged", flush=True)

@@ -15,7 +15,7 @@ import pytest
 
 from etl_assets.errors import StoreError
 from etl_assets.store import locks
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.locks import while_waiting
 
 HOLDER = r"""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     ShardManifest,
     TableManifest,
@@ -15,8 +15,8 @@ from etl_assets.store.manifest import (
     folder_parts,
     manifest_name,
 )
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import BEGAN, SHARDS, facts, manifest
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import BEGAN, SHARDS, facts, manifest
 
 SHARD_FIELDS = [
     "table",

@@ -15,11 +15,12 @@ from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.errors import IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, is_complete, stage_window
 from etl_assets.store.compression import decompressed
-from etl_assets.store.files import Folder, LocalFolder
+from etl_assets.store.folder import Folder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, FileRecord, csv_name, merged_name
 from etl_assets.store.merge import _behind, shard_prefix
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import PLAIN, SHARDS, WANTED, export_shard, wanted
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import PLAIN, SHARDS, WANTED, export_shard, wanted
 
 MERGING = replace(WANTED, merge=True)
 FORMATS = [

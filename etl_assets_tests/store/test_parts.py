@@ -15,7 +15,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CsvError, IncompleteError, UsageError
 from etl_assets.store.complete import complete_window, proven_manifest, stage_window
 from etl_assets.store.compression import Compression, decompressed
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ShardManifest,
@@ -27,8 +27,8 @@ from etl_assets.store.proof import proven_shard
 from etl_assets.store.strays import remove_gone, replaced_files
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import (
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import (
     COLUMNS,
     KEY,
     PLAIN,

@@ -17,10 +17,12 @@ import etl_assets
 from etl_assets import read_export
 from etl_assets.csv_format import CsvFormat, Value
 from etl_assets.errors import CsvError, EtlAssetsError, IncompleteError, StoreError, UsageError
-from etl_assets.store.files import Folder, LocalFolder, open_folder
+from etl_assets.store.folder import Folder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, csv_name, manifest_name
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import (
+from etl_assets.store.opening import open_folder
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import (
     KEY,
     PLAIN,
     SHARDS,

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from etl_assets.csv_format import CsvFormat, Value
 from etl_assets.errors import CsvError
-from etl_assets.store.files import Folder, LocalFolder, open_folder
+from etl_assets.store.folder import Folder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import ShardManifest
+from etl_assets.store.opening import open_folder
 from etl_assets.store.reader import ShardFile, read_files
-from etl_assets_tests.store.exported import PLAIN, SHARDS, export_shard
+from etl_assets_tests.support.exported import PLAIN, SHARDS, export_shard
 
 
 def read_shard(folder: Folder, *manifests: ShardManifest) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, StoreError
 from etl_assets.store.begun import Exporter, begin
 from etl_assets.store.complete import complete_window
-from etl_assets.store.files import LocalFolder, open_folder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.opening import open_folder
 from etl_assets.store.strays import (
     refuse_other_shards,
     remove_gone,
@@ -19,8 +20,8 @@ from etl_assets.store.strays import (
     replaced_merged,
 )
 from etl_assets.store.verify import verify_window
-from etl_assets.topology import Shard
-from etl_assets_tests.store.exported import (
+from etl_assets.tables.topology import Shard
+from etl_assets_tests.support.exported import (
     BEGAN,
     KEY,
     PLAIN,

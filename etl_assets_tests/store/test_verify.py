@@ -8,12 +8,13 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import StoreError
-from etl_assets.store import files
+from etl_assets.store import folder
 from etl_assets.store.complete import complete_window
-from etl_assets.store.files import LocalFolder, open_folder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
-from etl_assets_tests.store.exported import (
+from etl_assets_tests.support.exported import (
     KEY,
     PLAIN,
     SHARDS,
@@ -101,7 +102,7 @@ def test_a_file_that_is_not_compressed_as_its_name_says_is_found(tmp_path: Path)
 def test_a_file_is_read_to_its_end_wherever_its_records_break_off(
     window: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "READ_BYTES", 4)
+    monkeypatch.setattr(folder, "READ_BYTES", 4)
     path = window / FILES[0]
     path.write_bytes(path.read_bytes().replace(b"id,name", b"id\rname"))
     # Of its manifest's size, so that --resume would keep it.

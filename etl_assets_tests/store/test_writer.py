@@ -9,7 +9,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import StoreError
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import Compression, decompressed
-from etl_assets.store.files import LocalFolder
+from etl_assets.store.local import LocalFolder
 from etl_assets.store.writer import Written, write_records
 
 BLOCKS = [Block(b"1,a\n2,b\n", 2), Block(b"3,c\n", 1)]

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.recorded import instance_of
-from etl_assets_tests.cli.shop import CONFIG, SHARDS, Shop, small_shop
-from etl_assets_tests.ui.server import LOCATION, Ui, running_ui
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.recorded import instance_of
+from etl_assets_tests.support.shop import CONFIG, SHARDS, Shop, small_shop
+from etl_assets_tests.support.ui_server import LOCATION, Ui, running_ui
 from etl_assets_tests.ui.test_webserver import AGAIN, FILES, LAUNCH, export_all_but_one
 
 

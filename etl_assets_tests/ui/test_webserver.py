@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from etl_assets_tests.cli.command import etl_assets
-from etl_assets_tests.cli.recorded import instance_of
-from etl_assets_tests.cli.running import running
-from etl_assets_tests.cli.shop import (
+from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.recorded import instance_of
+from etl_assets_tests.support.running_command import running
+from etl_assets_tests.support.shop import (
     CONFIG,
     DAY,
     DAYS,
@@ -19,7 +19,7 @@ from etl_assets_tests.cli.shop import (
     rows_of,
     small_shop,
 )
-from etl_assets_tests.ui.server import LOCATION, Ui, running_ui, wait
+from etl_assets_tests.support.ui_server import LOCATION, Ui, running_ui, wait
 
 ENDLESS = """\
   endless:

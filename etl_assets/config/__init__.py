@@ -1,0 +1,31 @@
+"""etl_assets.yaml as frozen, validated values; every problem with its line and its key.
+
+Here belongs what a setting is called, which values it takes and what is a secret. What a setting
+means (which shards a pattern finds, which windows a cadence has) does not: see `tables`.
+"""
+
+from etl_assets.config.model import (
+    CONFIG_NAME,
+    CONFIG_VARIABLE,
+    ColumnSelection,
+    ExportConfig,
+    HostConfig,
+    PartitionConfig,
+    ShardPattern,
+    TableConfig,
+    load_config,
+    parse_config,
+)
+
+__all__ = [
+    "CONFIG_NAME",
+    "CONFIG_VARIABLE",
+    "ColumnSelection",
+    "ExportConfig",
+    "HostConfig",
+    "PartitionConfig",
+    "ShardPattern",
+    "TableConfig",
+    "load_config",
+    "parse_config",
+]

@@ -1,0 +1,279 @@
+"""One shard table to one staged file: the work of a step, whatever runs it."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.exc import DBAPIError
+
+from etl_assets.config import TableConfig
+from etl_assets.errors import ConfigError, PartsMismatchError, ShardError, StoreError
+from etl_assets.export.split.export import SplitExport
+from etl_assets.export.split.plan import SplitPlan, planned
+from etl_assets.export.task import (
+    Exported,
+    Progress,
+    ShardTask,
+    counted,
+    query_of,
+    refuse_other_count,
+    refuse_zero_dates,
+)
+from etl_assets.extract import extract
+from etl_assets.source.engines import Engines
+from etl_assets.source.mysql.failures import is_transient, pauses, shard_error
+from etl_assets.source.query import ShardQuery
+from etl_assets.source.snapshot import open_snapshot
+from etl_assets.store.asked import Asked, Wanted
+from etl_assets.store.folder import Folder, StagedFile
+from etl_assets.store.manifest import FileRecord, QueryRecord, ShardManifest, WindowRecord, csv_name
+from etl_assets.store.writer import write_records
+from etl_assets.tables.columns import Column, Columns
+from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.windows import Window
+
+__all__ = [
+    "Progress",
+    "ShardTask",
+    "StagedShard",
+    "query_record",
+    "stage_shard",
+    "wanted_window",
+    "window_record",
+]
+
+
+@dataclass(frozen=True)
+class StagedShard:
+    """A shard's file, or its parts, complete and counted, that wait for their final names.
+
+    As a context manager it discards what was not committed.
+
+    Attributes:
+        files: the staged files.
+        manifest: what they hold.
+        first: the first records, for a preview.
+    """
+
+    files: tuple[StagedFile, ...]
+    manifest: ShardManifest
+    first: bytes
+
+    def settle(self) -> None:
+        """Do what takes long of the commit beforehand.
+
+        Raises:
+            StoreError: the system does not do it.
+        """
+        for file in self.files:
+            file.settle()
+
+    def commit(self) -> None:
+        """Put each file under its final name.
+
+        Raises:
+            StoreError: the system does not do it.
+        """
+        for file in self.files:
+            file.commit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for file in self.files:
+            file.discard()
+
+
+def stage_shard(
+    engines: Engines,
+    folder: Folder,
+    task: ShardTask,
+    *,
+    on_progress: Callable[[Progress], None],
+    on_retry: Callable[[str], None],
+    on_note: Callable[[str], None] = lambda note: None,
+) -> StagedShard:
+    """Export a shard table into a staged file, from the start again after a transient error.
+
+    Where its parts turn out not to be the whole, it is exported in one part instead: an index whose
+    order is not that of comparisons leaves rows out of ranges.
+
+    `on_note` is told why a shard table is not exported in as many parts as `split` asks for, or
+    not from one moment.
+
+    Raises:
+        ShardError: with the shard's name, the server's number and text or what became of the
+            file, and the next step.
+        CountMismatchError: the file does not hold as many rows as the server counted.
+    """
+    attempt = partial(_attempt, engines, folder, on_progress=on_progress, on_note=on_note)
+    try:
+        return _staged(attempt, task, on_retry)
+    except PartsMismatchError as error:
+        on_note(f"{error}; it is exported in one part instead, as `split: 1` does")
+        whole = task.table.model_copy(update={"split": 1, "keep_parts": False})
+        return _staged(attempt, replace(task, table=whole), on_retry)
+
+
+def _staged(
+    attempt: Callable[[ShardTask], StagedShard],
+    task: ShardTask,
+    on_retry: Callable[[str], None],
+) -> StagedShard:
+    for pause in (*pauses(task.retries), None):
+        try:
+            return attempt(task)
+        except (StoreError, ConfigError) as error:
+            # They name a file or a key; which shard that is about has to be said too.
+            raise ShardError(f"{task.shard}: {error}") from error
+        except DBAPIError as error:
+            failure = shard_error(task.shard, error, task.table.where)
+            if pause is None or not is_transient(error):
+                raise failure from error
+            on_retry(f"{failure}; next attempt in {pause:.1f} s")
+            time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def query_record(table: TableConfig) -> QueryRecord:
+    """What a logical table's settings ask for, as a manifest records it."""
+    selection = table.columns
+    return QueryRecord(
+        column=table.partition.column,
+        column_timezone=table.partition.column_timezone
+        or (table.partition.timezone if table.partition.column else None),
+        unit=table.partition.unit,
+        where=table.where,
+        include=selection.include if selection else None,
+        exclude=selection.exclude if selection else None,
+    )
+
+
+def window_record(table: TableConfig, window: Window) -> WindowRecord | None:
+    """A window as a manifest records it; None for a snapshot, whose rows are of no window."""
+    return None if table.is_snapshot else WindowRecord.model_validate(window.as_json())
+
+
+def wanted_window(table: LogicalTable, window: Window) -> Wanted:
+    """A logical table's window as its settings want it."""
+    settings = table.settings
+    asked = Asked(settings.csv, query_record(settings), window_record(settings, window))
+    return Wanted(window.key, table.shards, asked, settings.on_drift, settings.merge)
+
+
+def _attempt(
+    engines: Engines,
+    folder: Folder,
+    task: ShardTask,
+    *,
+    on_progress: Callable[[Progress], None],
+    on_note: Callable[[str], None],
+) -> StagedShard:
+    started_at = datetime.now(UTC)
+    clock = time.monotonic()
+    united = task.united() if task.united is not None else None
+    with ExitStack() as undo:
+
+        def stage(part: int | None = None) -> StagedFile:
+            file = folder.stage(csv_name(task.shard, task.csv, part))
+            undo.callback(file.discard)
+            return file
+
+        with planned(engines, task, on_note) as plan:
+            if len(plan.ranges) > 1:
+                split = SplitExport(engines, plan, on_progress, on_note)
+                exported = split.into(folder, stage, united)
+            else:
+                plan.release()
+                exported = _export_whole(engines, plan, stage, united, on_progress)
+        # Not before the connections are closed: that may fail too, and the files would stay.
+        undo.pop_all()
+    query = exported.query
+    facts = {
+        **_identity(task, started_at),
+        **_stored(exported),
+        "source_rows": exported.counts.rows,
+        "rows_outside": exported.counts.outside,
+        "columns": [_column_record(column, query) for column in query.columns],
+        "snapshot": exported.info.as_json(),
+        "seconds": round(time.monotonic() - clock, 3),
+    }
+    return StagedShard(
+        tuple(file for file, _ in exported.files),
+        ShardManifest.model_validate(facts),
+        next((written.first for _, written in exported.files if written.first), b""),
+    )
+
+
+def _export_whole(
+    engines: Engines,
+    plan: SplitPlan,
+    stage: Callable[[], StagedFile],
+    united: Columns | None,
+    on_progress: Callable[[Progress], None],
+) -> Exported:
+    task = plan.task
+    with open_snapshot(engines, task.shard) as snapshot:
+        query = query_of(task, snapshot, united, plan.ranges[0])
+        counts = counted(snapshot, query, task)
+        refuse_zero_dates(snapshot, query)
+        file = stage()
+        written = write_records(
+            file,
+            task.csv,
+            [column.name for column in query.columns],
+            extract(snapshot.connection, query, task.csv),
+            lambda rows, size: on_progress(Progress(rows, size, counts.rows)),
+        )
+        refuse_other_count(task, counts.rows, written.rows)
+    return Exported(((file, written),), query, counts, snapshot.info)
+
+
+def _stored(exported: Exported) -> dict[str, Any]:
+    """What a manifest says of the files."""
+    records = [
+        FileRecord(file=file.name, rows=written.rows, bytes=written.bytes, sha256=written.sha256)
+        for file, written in exported.files
+    ]
+    if len(records) == 1:
+        return records[0].as_json()
+    return {
+        "file": None,
+        "rows": sum(record.rows for record in records),
+        "bytes": sum(record.bytes for record in records),
+        "sha256": None,
+        "parts": records,
+    }
+
+
+def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:
+    missing = {"missing": True} if column.key in query.missing else {}
+    return {"name": column.name, "type": column.type, **missing}
+
+
+def _identity(task: ShardTask, started_at: datetime) -> dict[str, Any]:
+    """What a manifest says of a shard before anything was read."""
+    return {
+        "table": task.shard.table,
+        "partition": task.window.key,
+        "host": task.shard.host,
+        "database": task.shard.database,
+        "shard_table": task.shard.shard_table,
+        "window": window_record(task.table, task.window),
+        "started_at": started_at,
+        "run_id": task.run_id,
+        "csv": task.csv,
+        "query": query_record(task.table),
+        **({} if task.limit is None else {"sample": task.limit}),
+    }

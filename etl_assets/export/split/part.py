@@ -1,0 +1,238 @@
+"""A part of a shard table, exported in a process of its own for the step that has started it.
+
+The two talk over a pipe. The part says when it has connected, waits to be told to begin its
+snapshot, says that it has begun, and waits to be told whether it has to count its rows. Then it
+says what the table looks like in it, how far it is, and what came of it: `Done`, or the error. What
+it writes goes into a file without a name that it was given.
+"""
+
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from multiprocessing import parent_process, reduction
+from multiprocessing.connection import Connection, wait
+from types import FrameType, TracebackType
+from typing import Any, Literal, NamedTuple
+
+from etl_assets.errors import ShardError
+from etl_assets.export.task import (
+    ShardTask,
+    count_rows,
+    query_of,
+    refuse_other_count,
+    refuse_zero_dates,
+)
+from etl_assets.extract import extract
+from etl_assets.source.engines import Engines
+from etl_assets.source.key_range import KeyRange
+from etl_assets.source.snapshot import SnapshotInfo, open_snapshot
+from etl_assets.store.scratch import Scratch
+from etl_assets.store.writer import write_part
+from etl_assets.tables.columns import Column, Columns
+
+BEGIN = "begin"
+"""What the step says to each part, once all have connected."""
+
+
+class GoOn(NamedTuple):
+    """What the step says to each part that has begun: whether it has to count its rows."""
+
+    counting: bool
+
+
+_TOLD_SECONDS = 2.0
+_ORPHAN_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class PartOrder:
+    """What a part's process needs to know.
+
+    Attributes:
+        engines: of the hosts; every process makes its own of them.
+        task: the shard table's.
+        united: the columns of all shards together; None where this one has to have them all.
+        part: the range to export.
+        environment: the variable of the host's password, as the step has it.
+    """
+
+    engines: Engines
+    task: ShardTask
+    united: Columns | None
+    part: KeyRange
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class Stage(NamedTuple):
+    """A part has come so far."""
+
+    name: Literal["connected", "begun"]
+
+
+class Seen(NamedTuple):
+    """What a part's snapshot shows."""
+
+    columns: tuple[Column, ...]
+    info: SnapshotInfo
+
+
+class Told(NamedTuple):
+    """How far a part is: rows and stored bytes."""
+
+    rows: int
+    bytes: int
+
+
+class Done(NamedTuple):
+    """A part is whole in its file.
+
+    Attributes:
+        rows: in the file.
+        counted: what the server counted in the part's own snapshot; None where it was not asked.
+    """
+
+    rows: int
+    counted: int | None
+
+
+class Descriptor:
+    """A file descriptor on its way into a process that is being started."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (reduction.DupFd(self.number),)
+
+
+def _received(duplicate: Any) -> Descriptor:
+    return Descriptor(duplicate.detach())
+
+
+def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descriptor) -> None:
+    """Export a part; everything else is said to the step. Interrupted, it only cleans up."""
+    interrupts = _Interrupts()
+    _end_with_the_step()
+    os.environ.update(order.environment)
+    try:
+        with closing(Scratch.of(target.number)) as scratch:
+            done = _export(order, step, scratch, interrupts)
+        # From here on an interrupt would only disturb the end of the process.
+        interrupts.ignore()
+        _tell(step, done)
+    except KeyboardInterrupt:
+        # By the step, which waits for the end of this process.
+        return
+    except Exception as error:
+        interrupts.ignore()
+        _tell(step, error)
+
+
+def _export(
+    order: PartOrder, step: "Connection[Any, Any]", scratch: Scratch, interrupts: "_Interrupts"
+) -> Done:
+    task = order.task
+    with open_snapshot(order.engines, task.shard, _Turn(step)) as snapshot:
+        step.send(Seen(snapshot.columns, snapshot.info))
+        query = query_of(task, snapshot, order.united, order.part)
+        told = _Teller(step)
+        told_to: GoOn = step.recv()
+        rows_counted = count_rows(snapshot, query) if told_to.counting else None
+        refuse_zero_dates(snapshot, query)
+
+        def on_progress(rows: int, size: int) -> None:
+            interrupts.check()
+            told(rows, size)
+
+        blocks = extract(snapshot.connection, query, task.csv)
+        rows = write_part(scratch, task.csv, blocks, on_progress)
+        refuse_other_count(task, rows_counted, rows)
+    return Done(rows, rows_counted)
+
+
+def _tell(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
+    try:
+        step.send(outcome)
+    except OSError:
+        # The step is gone: nobody wants to know.
+        return
+    except Exception:
+        # An error of somebody else's that does not travel.
+        step.send(ShardError(f"{type(outcome).__name__}: {outcome}"))
+
+
+class _Turn:
+    """The moment of the snapshot, which the step chooses for all parts together."""
+
+    def __init__(self, step: "Connection[Any, Any]") -> None:
+        self._step = step
+
+    def __enter__(self) -> None:
+        self._step.send(Stage("connected"))
+        self._step.recv()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._step.send(Stage("begun"))
+
+
+class _Teller:
+    """Tells the step now and then how far the part is; a step that is busy does not hold it up."""
+
+    def __init__(self, step: "Connection[Any, Any]") -> None:
+        self._step = step
+        self._told = time.monotonic()
+
+    def __call__(self, rows: int, size: int) -> None:
+        now = time.monotonic()
+        if now - self._told > _TOLD_SECONDS and select.select([], [self._step], [], 0)[1]:
+            self._told = now
+            self._step.send(Told(rows, size))
+
+
+class _Interrupts:
+    """The first signal interrupts the export; what comes while it cleans up changes nothing."""
+
+    def __init__(self) -> None:
+        self._received = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def check(self) -> None:
+        """Raise an interrupt that Python has swallowed, as it does in a destructor."""
+        if self._received:
+            raise KeyboardInterrupt
+
+    def ignore(self) -> None:
+        """Let no further signal interrupt anything."""
+        self._received = True
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if not self._received:
+            self._received = True
+            raise KeyboardInterrupt
+
+
+def _end_with_the_step() -> None:
+    """Interrupt this process when the step's is gone, and end it when it goes on."""
+    step = parent_process()
+    assert step is not None
+
+    def watch() -> None:
+        wait([step.sentinel])
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(_ORPHAN_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()

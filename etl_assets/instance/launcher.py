@@ -1,0 +1,40 @@
+"""Dagster's own run launcher, which can also end the runs of command lines."""
+
+from typing import Any, Self
+
+import dagster as dg
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._serdes import ConfigurableClassData
+
+from etl_assets.processes import is_gone
+from etl_assets.steps.liveness import OWNER_TAG
+
+
+class ExportRunLauncher(DefaultRunLauncher):
+    """Runs of the UI and of schedules are Dagster's own matter, those of `etl-assets export` too.
+
+    A command line follows its run's events: where one says that the run is to stop, it stops it.
+    Dagster's own launcher says the word as well, but then reports that it could not be said.
+    """
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: object) -> Self:
+        """Made by the instance."""
+        del config_value
+        return cls(inst_data=inst_data)
+
+    def terminate(self, run_id: str) -> bool:
+        """Ask a run to stop; whether there is somebody to hear it."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or not _has_command_line(run):
+            dagster: Any = super()
+            return bool(dagster.terminate(run_id))
+        self._instance.report_run_canceling(run)
+        return True
+
+
+def _has_command_line(run: dg.DagsterRun) -> bool:
+    owned, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
+    # What Dagster has launched it reaches over its own way.
+    return owned == run.run_id and GRPC_INFO_TAG not in run.tags and not is_gone(identity)

@@ -1,0 +1,251 @@
+"""What to SELECT from a shard table: pure functions from shard, columns and window to SQLAlchemy.
+
+Identifiers are always quoted by the dialect, columns are always named one by one, and the user's
+`where` is taken as it stands. EXPRESSIONS is the one table of how each type is asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.elements import quoted_name
+
+from etl_assets.config import TableConfig
+from etl_assets.errors import ShardError
+from etl_assets.source.key_range import KeyRange
+from etl_assets.tables.columns import Column
+from etl_assets.tables.topology import Shard
+from etl_assets.tables.windows import Bound, Window
+
+Expression: TypeAlias = Callable[[sa.ColumnClause[Any]], sa.ColumnElement[Any]]
+
+
+def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
+    srid = sa.func.ST_SRID(column)
+    text = sa.func.ST_AsText(column)
+    # CONCAT only where it has to be: it gives NULL for what exceeds max_allowed_packet.
+    return sa.case((srid == 0, text), else_=sa.func.concat("SRID=", srid, ";", text))
+
+
+_GEOMETRIES = (
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geometrycollection",
+    "geomcollection",
+)
+
+EXPRESSIONS: Mapping[str, Expression] = {
+    # FLOAT is shown rounded to six digits; as a double it comes to the last bit. `+ 0e0` would
+    # turn -0 into 0 and CAST(… AS DOUBLE) needs MySQL 8.0.17.
+    "float": lambda column: column * sa.literal_column("1e0"),
+    # BIT comes as raw bytes; as a number it is text that every reader knows.
+    "bit": lambda column: sa.cast(column, mysql.BIGINT(unsigned=True)),
+    # ST_AsText gives every coordinate to the last bit (but MariaDB's -0 as 0) and drops the SRID.
+    **dict.fromkeys(_GEOMETRIES, _well_known_text),
+    # The driver takes a VECTOR for text; as a binary string its bytes come untouched.
+    "vector": lambda column: sa.cast(column, sa.BINARY()),
+}
+"""How MySQL is asked for a type; a type that is not named here is asked for by its column alone.
+
+Everything else already arrives as the server's own text under the pinned session: integers and
+decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC. docs/types.md shows what
+that text is for every type, and the conformance tests load it back and compare.
+"""
+
+MOST_OUTSIDE = 1_000_000
+"""So many rows that no window holds are counted."""
+
+
+def _is_zero_date(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    # From the manual: MONTH() and DAYOFMONTH() give 0 for dates that have a zero there.
+    return sa.or_(sa.func.MONTH(column) == 0, sa.func.DAYOFMONTH(column) == 0)
+
+
+def source_table(shard: Shard, *, is_mysql: bool) -> sa.TableClause:
+    """The shard table as it stands in a FROM."""
+    # SQLite opens one file a database: there the schema is the file itself.
+    schema = quoted_name(shard.database, quote=True) if is_mysql else None
+    return sa.table(quoted_name(shard.shard_table, quote=True), schema=schema)
+
+
+@dataclass(frozen=True)
+class ShardQuery:
+    """What one shard table is asked for.
+
+    Attributes:
+        shard: the shard table.
+        columns: what is exported, in order.
+        condition: the rows that belong to the window; None for all of them.
+        limit: at most so many rows (a trial); None for all of them.
+        is_mysql: whether MySQL's expressions apply.
+        zero_dates: whether dates with a zero month or day are asked for as NULL.
+        missing: the keys of the columns that this shard table does not have: NULL in every row.
+        outside: the rows that no window holds; None for a snapshot table.
+        key_range: the part of the table that is asked for, in the order of its key; None for all
+            of it, in whatever order the server has it. Not for the rows that no window holds.
+    """
+
+    shard: Shard
+    columns: tuple[Column, ...]
+    condition: sa.ColumnElement[bool] | None
+    limit: int | None
+    is_mysql: bool
+    zero_dates: Literal["keep", "null", "error"] = "keep"
+    missing: frozenset[str] = frozenset()
+    outside: sa.ColumnElement[bool] | None = None
+    key_range: KeyRange | None = None
+
+    @property
+    def _source(self) -> sa.TableClause:
+        return source_table(self.shard, is_mysql=self.is_mysql)
+
+    @property
+    def rows(self) -> sa.Select[Any]:
+        """The rows, one column for each of `columns`."""
+        query = sa.select(*map(self._expression, self.columns)).select_from(self._source)
+        # A range of the clustered key comes in its order: the server does not sort for this.
+        order = self.key_range.order if self.key_range is not None else ()
+        return self._restricted(query).order_by(*order)
+
+    @property
+    def count(self) -> sa.Select[Any]:
+        """The number of rows that `rows` gives."""
+        if self.limit is None:
+            return self._restricted(sa.select(sa.func.count()).select_from(self._source))
+        limited = self._restricted(sa.select(sa.literal_column("1")).select_from(self._source))
+        return sa.select(sa.func.count()).select_from(limited.subquery())
+
+    @property
+    def count_outside(self) -> sa.Select[Any]:
+        """How many rows no window holds, at most MOST_OUTSIDE: history may be long."""
+        assert self.outside is not None
+        one: sa.ColumnElement[Any] = sa.literal_column("1")
+        rows = sa.select(one).select_from(self._source).where(self.outside).limit(MOST_OUTSIDE)
+        return sa.select(sa.func.count()).select_from(rows.subquery())
+
+    @property
+    def both_counts(self) -> sa.Select[Any]:
+        """`count` and the rows outside, in one pass: for a table that has to be read whole."""
+        assert self.condition is not None
+        assert self.outside is not None
+        counts: list[sa.ColumnElement[Any]] = [
+            sa.func.count(sa.case((condition, sa.literal_column("1"))))
+            for condition in (self.condition, self.outside)
+        ]
+        return sa.select(*counts).select_from(self._source)
+
+    @property
+    def dates(self) -> tuple[Column, ...]:
+        """The columns whose values may be zero dates: MySQL's alone."""
+        if not self.is_mysql:
+            return ()
+        return tuple(c for c in self.columns if c.is_date and c.key not in self.missing)
+
+    @property
+    def zero_date_counts(self) -> sa.Select[Any]:
+        """How many zero dates `rows` would give in each of `dates`; NULL where there is no row."""
+        names = [
+            sa.label(f"d{number}", _clause(column)) for number, column in enumerate(self.dates)
+        ]
+        rows = self._restricted(sa.select(*names).select_from(self._source)).subquery()
+        # A sum of truths is a number, not another truth.
+        counts: list[sa.ColumnElement[Any]] = [
+            sa.func.SUM(_is_zero_date(column), type_=sa.Integer()) for column in rows.c
+        ]
+        return sa.select(*counts)
+
+    def _expression(self, column: Column) -> sa.ColumnElement[Any]:
+        if column.key in self.missing:
+            return sa.null()
+        clause = _clause(column)
+        if self.zero_dates == "null" and column in self.dates:
+            return sa.case((_is_zero_date(clause), sa.null()), else_=clause)
+        expression = EXPRESSIONS.get(column.kind) if self.is_mysql else None
+        return clause if expression is None else expression(clause)
+
+    def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        if self.key_range is not None:
+            query = query.where(*self.key_range.conditions)
+        if self.condition is not None:
+            query = query.where(self.condition)
+        return query if self.limit is None else query.limit(self.limit)
+
+
+def _clause(column: Column) -> sa.ColumnClause[Any]:
+    return sa.column(quoted_name(column.name, quote=True))
+
+
+def window_condition(
+    shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
+) -> sa.ColumnElement[bool] | None:
+    """The rows of a window: the bounds of the column, and the user's `where`.
+
+    A snapshot table has no bounds. `columns` are all that the shard table has: the column that
+    cuts the windows need not be exported.
+
+    Raises:
+        ShardError: the column is missing, or its type does not tell a time.
+    """
+    conditions: list[sa.ColumnElement[bool]] = []
+    if table.partition.column is not None:
+        low, high = window_bounds(shard, columns, window, table)
+        column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column, quote=True))
+        conditions += [column >= low, column < high]
+    return _wanted(conditions, table) if conditions or table.where is not None else None
+
+
+def outside_condition(
+    shard: Shard, columns: Sequence[Column], first: Window, table: TableConfig
+) -> sa.ColumnElement[bool]:
+    """The rows that no window holds: NULL or zero in the column, or before the first window.
+
+    Raises:
+        ShardError: as `window_condition`.
+    """
+    low, _ = window_bounds(shard, columns, first, table)
+    column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column or "", quote=True))
+    return _wanted([sa.or_(column.is_(None), column < low)], table)
+
+
+def _wanted(conditions: list[sa.ColumnElement[bool]], table: TableConfig) -> sa.ColumnElement[bool]:
+    if table.where is not None:
+        # A literal column is SQL as it stands: text() would read `:x` in it as a parameter. The
+        # line break ends a comment that the user's text may end in.
+        # It has no type: a Boolean would be compared with 1, and `flags & 4` is true as well.
+        conditions = [*conditions, sa.literal_column(f"({table.where}\n)")]
+    return sa.and_(*conditions)
+
+
+def window_bounds(
+    shard: Shard, columns: Sequence[Column], window: Window, table: TableConfig
+) -> tuple[Bound, Bound]:
+    """The half-open bounds of a window in the column that cuts the windows.
+
+    Raises:
+        ShardError: as `window_condition`.
+    """
+    partition = table.partition
+    kinds = {column.key: column.kind for column in columns}
+    key = (partition.column or "").lower()
+    if key not in kinds:
+        raise ShardError(
+            f"{shard}: partition.column",
+            wanted=f"a column {partition.column!r}",
+            found=", ".join(column.name for column in columns),
+            next_step="mend `partition.column` of the logical table",
+        )
+    try:
+        return window.bounds(
+            kinds[key],
+            unit=partition.unit,
+            column_timezone=partition.column_timezone,
+        )
+    except ValueError as error:
+        raise ShardError(f"{shard}: partition.column {partition.column!r}: {error}") from None

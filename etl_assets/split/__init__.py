@@ -1,1 +1,0 @@
-"""One shard table in several ranges of its key at the same time, and all of it in one file."""
