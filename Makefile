@@ -72,7 +72,7 @@ $(PYTHON):
 	    exit 0; \
 	  fi; \
 	done; \
-	echo 'make: wanted Python 3.11 or newer with its venv module, found none;' \
+	echo 'make: expected Python 3.11 or newer with its venv module, got none;' \
 	  'install one, on Debian: apt-get install python3 python3-venv' >&2; \
 	exit 1
 
@@ -93,7 +93,7 @@ $(TEST): pyproject.toml | $(PYTHON)
 
 $(BENCH): pyproject.toml | $(PYTHON)
 	@test -f benchmarks/__main__.py || \
-	  { echo 'make bench: wanted the folder benchmarks, found no benchmarks in it' >&2; exit 1; }
+	  { echo 'make bench: expected the folder benchmarks, got no benchmarks in it' >&2; exit 1; }
 	$(call install,the package and what its benchmarks need,.[bench])
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check mysqlclient >/dev/null 2>&1 || \
 	  echo 'mysqlclient is left out: it needs a C compiler, pkg-config and libmariadb-dev'
@@ -109,6 +109,6 @@ server:
 	  apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y mariadb-server && exit 0; \
 	fi; \
-	echo 'make test: wanted mariadbd or mysqld on PATH, or ETL_ASSETS_TEST_MYSQL_URL set,' \
-	  'found neither; install one, on Debian as root: apt-get install mariadb-server' >&2; \
+	echo 'make test: expected mariadbd or mysqld on PATH, or ETL_ASSETS_TEST_MYSQL_URL set,' \
+	  'got neither; install one, on Debian as root: apt-get install mariadb-server' >&2; \
 	exit 1

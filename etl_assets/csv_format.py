@@ -61,14 +61,14 @@ class CsvFormat:
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
             raise SettingError(
                 "delimiter",
-                "wanted one ASCII character that is neither a quote nor a line break, "
-                f"found {self.delimiter!r}",
+                "expected one ASCII character that is neither a quote nor a line break, "
+                f"got {self.delimiter!r}",
             )
         if _SPECIAL_IN_TOKEN.search(self.null) or self.delimiter in self.null:
             raise SettingError(
                 "null",
-                "wanted a null token without quotes, delimiters and line breaks, "
-                f"found {self.null!r}",
+                "expected a null token without quotes, delimiters and line breaks, "
+                f"got {self.null!r}",
             )
 
     @cached_property
@@ -152,7 +152,7 @@ def _behind(beginning: bytes, blocks: Iterable[bytes], what: str) -> Iterator[by
         missing = missing[len(found) :]
         yield block[len(found) :]
     if missing:
-        raise CsvError("byte 0", wanted=what, found="none")
+        raise CsvError("byte 0", expected=what, got="none")
 
 
 class RecordReader:
@@ -234,4 +234,4 @@ class RecordReader:
         return self._wrong(f"a whole record of {self._width} fields", bytes(line))
 
     def _wrong(self, wanted: str, found: bytes) -> CsvError:
-        return CsvError(f"byte {self._offset}", wanted=wanted, found=repr(found[:_SHOWN_BYTES]))
+        return CsvError(f"byte {self._offset}", expected=wanted, got=repr(found[:_SHOWN_BYTES]))

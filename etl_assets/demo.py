@@ -85,8 +85,8 @@ def write_config(folder: Path) -> Path:
     elif found != wanted:
         raise UsageError(
             str(path),
-            wanted="no configuration, or the demo's own",
-            found="another one",
+            expected="no configuration, or the demo's own",
+            got="another one",
             next_step="choose another folder with `etl-assets demo --directory FOLDER`",
         )
     return path

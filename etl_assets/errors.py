@@ -10,8 +10,8 @@ EtlAssetsError
 ├── CsvError                a file breaks the CSV conventions
 └── StoreError              a file or an upload failed
 
-Each says what was wanted, what was found and what to do next, in one line, and survives pickling:
-errors cross process boundaries.
+Each says in one line what was expected, what came instead and what to do next. It survives
+pickling: errors cross process boundaries.
 
 SettingError stands beside the tree: whoever validates settings turns it into a ConfigError.
 """
@@ -24,27 +24,27 @@ class EtlAssetsError(Exception):
 
     Arguments:
         problem: what is wrong, and where.
-        wanted: what would have been right.
-        found: what was there instead.
+        expected: what would have been right.
+        got: what was there instead.
         next_step: what the reader can do about it.
     """
 
     exit_code = 1
 
     def __init__(
-        self, problem: str, *, wanted: str = "", found: str = "", next_step: str = ""
+        self, problem: str, *, expected: str = "", got: str = "", next_step: str = ""
     ) -> None:
         # Only `problem` goes into args: unpickling calls cls(*args) and then restores __dict__.
         super().__init__(problem)
         self.problem = problem
-        self.wanted = wanted
-        self.found = found
+        self.expected = expected
+        self.got = got
         self.next_step = next_step
 
     def __str__(self) -> str:
         facts = [
             f"{label} {text}"
-            for label, text in (("wanted", self.wanted), ("found", self.found))
+            for label, text in (("expected", self.expected), ("got", self.got))
             if text
         ]
         text = self.problem + (": " + ", ".join(facts) if facts else "")

@@ -125,19 +125,19 @@ def test_the_mark_is_taken_off_before_the_records_are_read(size: int) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb", b"a\n", b"\xef\xbba\n"])
 def test_a_mark_that_is_missing_is_told(data: bytes) -> None:
-    with pytest.raises(CsvError, match="byte 0: wanted a byte order mark"):
+    with pytest.raises(CsvError, match="byte 0: expected a byte order mark"):
         list(SAFE.without_mark(cut(data, 1)))
 
 
 @pytest.mark.parametrize("null", ['"', "a,b", "a\nb", "\r"])
 def test_a_null_token_that_could_not_be_read_back_is_refused(null: str) -> None:
-    with pytest.raises(ValueError, match="wanted a null token"):
+    with pytest.raises(ValueError, match="expected a null token"):
         CsvFormat(null=null)
 
 
 @pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r", "é", "\0"])
 def test_a_delimiter_is_one_ascii_character(delimiter: str) -> None:
-    with pytest.raises(ValueError, match="wanted one ASCII character"):
+    with pytest.raises(ValueError, match="expected one ASCII character"):
         CsvFormat(delimiter=delimiter)
 
 
@@ -159,14 +159,14 @@ def test_a_delimiter_is_one_ascii_character(delimiter: str) -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_what_the_conventions_do_not_allow_is_refused(data: bytes, size: int) -> None:
-    with pytest.raises(CsvError, match=r"byte \d+: wanted a whole record of 2 fields"):
+    with pytest.raises(CsvError, match=r"byte \d+: expected a whole record of 2 fields"):
         list(RecordReader(CsvFormat(), 2).records(cut(data, size)))
 
 
 @pytest.mark.parametrize("data", [b"a,\xff", b'a,"\xc3"', b"\xed\xa0\x80,a", b"a,\xc0\x80"])
 def test_bytes_that_are_not_utf_8_are_refused(data: bytes) -> None:
     blocks = [b"a,b\n", data + b"\n"]
-    with pytest.raises(CsvError, match=r"^byte 4: wanted UTF-8, found b'"):
+    with pytest.raises(CsvError, match=r"^byte 4: expected UTF-8, got b'"):
         list(RecordReader(CsvFormat(), 2).raw_records(blocks))
 
 
@@ -186,7 +186,7 @@ def test_bytes_that_are_not_utf_8_are_refused(data: bytes) -> None:
 def test_a_field_that_this_choice_of_conventions_never_writes_is_refused(
     csv_format: CsvFormat, data: bytes
 ) -> None:
-    with pytest.raises(CsvError, match=r"^byte 0: wanted a whole record of 2 fields"):
+    with pytest.raises(CsvError, match=r"^byte 0: expected a whole record of 2 fields"):
         list(RecordReader(csv_format, 2).records([data]))
 
 
@@ -225,7 +225,7 @@ def test_reading_takes_linear_time(data: bytes, size: int, count: int) -> None:
 def test_hopeless_data_is_refused_at_its_first_line() -> None:
     def blocks() -> Iterator[bytes]:
         yield b"no second field\n"
-        pytest.fail("read on after a line that nothing can mend")
+        pytest.fail("read on after a line that nothing can fix")
 
     with pytest.raises(CsvError, match=r"^byte 0: .* found b'no second field'$"):
         list(RecordReader(CsvFormat(), 2).records(blocks()))

@@ -15,20 +15,20 @@ CLASSES = [
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_error_survives_pickling(kind: type[errors.EtlAssetsError]) -> None:
-    error = kind("s.t", wanted="a", found="b", next_step="do c")
+    error = kind("s.t", expected="a", got="b", next_step="do c")
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
-    assert str(copy) == str(error) == "s.t: wanted a, found b; do c"
+    assert str(copy) == str(error) == "s.t: expected a, got b; do c"
     assert copy.exit_code == error.exit_code
 
 
 def test_a_wrong_setting_names_its_key_and_survives_pickling() -> None:
-    copy = pickle.loads(pickle.dumps(errors.SettingError("null", "wanted a token, found none")))
-    assert (copy.key, str(copy)) == ("null", "wanted a token, found none")
+    copy = pickle.loads(pickle.dumps(errors.SettingError("null", "expected a token, got none")))
+    assert (copy.key, str(copy)) == ("null", "expected a token, got none")
 
 
 def test_an_error_is_one_line_whatever_it_is_about() -> None:
-    error = errors.ShardError("s.t", found="line one\nline two", next_step="see\nthe log")
+    error = errors.ShardError("s.t", got="line one\nline two", next_step="see\nthe log")
     assert str(error) == "s.t: found line one line two; see the log"
 
 

@@ -156,7 +156,7 @@ def _load_environment() -> None:
         folder = Path.cwd()
     except FileNotFoundError:
         raise UsageError(
-            "the working directory", wanted="a folder", found="none", next_step="go to another one"
+            "the working directory", expected="a folder", got="none", next_step="go to another one"
         ) from None
     path = folder / ".env"
     try:
@@ -164,7 +164,7 @@ def _load_environment() -> None:
     except (OSError, ValueError) as error:
         found = "other bytes" if isinstance(error, UnicodeDecodeError) else str(error)
         raise UsageError(
-            str(path), wanted="text in UTF-8", found=found, next_step="mend or remove it"
+            str(path), expected="text in UTF-8", got=found, next_step="fix or remove it"
         ) from None
 
 

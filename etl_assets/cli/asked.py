@@ -52,13 +52,13 @@ def asked_exports(config: ExportConfig, options: ExportOptions) -> list[Export]:
         UsageError: a table, a key or an option cannot be served.
     """
     if options.resume and options.limit is not None:
-        raise UsageError("--resume", wanted="a full export", found="--limit beside it")
+        raise UsageError("--resume", expected="a full export", got="--limit beside it")
     executor = config.execution.executor
     if options.processes is not None and executor in ("in_process", "celery"):
         # How many shards Celery's workers export at a time they were told when they were started.
-        raise UsageError("--processes", wanted="execution.executor: multiprocess", found=executor)
+        raise UsageError("--processes", expected="execution.executor: multiprocess", got=executor)
     if not options.partitions and options.first is None and options.last is None:
-        raise UsageError("--partition", wanted="a key, or --from and --to", found="none")
+        raise UsageError("--partition", expected="a key, or --from and --to", got="none")
     tables = chosen_tables(load_tables(config), options.tables)
     exports: list[Export] = []
     for key in options.partitions:
@@ -96,7 +96,7 @@ def _having(tables: Sequence[LogicalTable], key: str, *, named: bool) -> list[Ex
 def _ranges(tables: Sequence[LogicalTable], options: ExportOptions) -> list[Export]:
     """The windows from the first to the last key; tables that were named have to have both."""
     if options.first is None or options.last is None:
-        raise UsageError("--from and --to", wanted="both", found="one of them")
+        raise UsageError("--from and --to", expected="both", got="one of them")
     exports: list[Export] = []
     refusals: list[UsageError] = []
     for table in tables:
@@ -116,14 +116,14 @@ def _range(table: LogicalTable, first_key: str, last_key: str) -> list[Export]:
     if table.settings.is_snapshot:
         raise UsageError(
             f"{table.name}: --from and --to",
-            wanted="a table with `partition.column`",
-            found="a snapshot table, which has no past",
+            expected="a table with `partition.column`",
+            got="a snapshot table, which has no past",
             next_step="export its newest window with --partition",
         )
     first, last = window_of(table, first_key), window_of(table, last_key)
     if first.start.timestamp() > last.start.timestamp():
         raise UsageError(
-            "--from and --to", wanted="--from before --to", found=f"{first.key}, {last.key}"
+            "--from and --to", expected="--from before --to", got=f"{first.key}, {last.key}"
         )
     keys = completed_between(table, first.start, last.end)
     return [Export(table, window_of(table, key)) for key in keys]

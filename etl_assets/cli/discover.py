@@ -27,7 +27,7 @@ def run_discover(config_path: Path | None) -> int:
     """Resolve every `match:`, write the lock and say what changed.
 
     Gives 1 where a pattern finds nothing: what the others found is written, and nothing can be
-    exported until it is mended.
+    exported until it is fixed.
 
     Raises:
         ShardError: a host cannot be asked; the lock stays as it is.
@@ -46,7 +46,7 @@ def run_discover(config_path: Path | None) -> int:
     _write(config.home / LOCK_NAME, before, found)
     empty = [key for key, names in found.items() if not names]
     for key in empty:
-        problem = f"wanted shard tables that match {key[2]!r}, found none; mend the pattern, or"
+        problem = f"expected shard tables that match {key[2]!r}, got none; fix the pattern, or"
         print(config.error(patterns[key], f"{problem} let the account see them"), file=sys.stderr)
     return 1 if empty else 0
 
@@ -68,7 +68,7 @@ def _before(folder: Path) -> Mapping[PatternKey, Names] | None:
     except ConfigError as error:
         print(
             printable(
-                f"{error.problem}: wanted {error.wanted}, found {error.found}; "
+                f"{error.problem}: expected {error.expected}, got {error.got}; "
                 "every pattern is resolved anew"
             ),
             file=sys.stderr,

@@ -26,7 +26,7 @@ def refuse_impossible_key(table: LogicalTable, key: str) -> None:
         first = partition.start.removesuffix(" 00:00")
         raise UsageError(
             f"{table.name}: partition {key!r}",
-            wanted=f"{_WANTED[partition.every]}, from {first} on",
-            found="no such window",
+            expected=f"{_WANTED[partition.every]}, from {first} on",
+            got="no such window",
             next_step="`etl-assets plan` shows the windows",
         )

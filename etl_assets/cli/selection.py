@@ -33,8 +33,8 @@ def chosen_tables(tables: Sequence[LogicalTable], names: Sequence[str]) -> list[
         if name not in known:
             raise UsageError(
                 f"TABLE {name!r}",
-                wanted="one of " + ", ".join(table.name for table in tables),
-                found="no such logical table",
+                expected="one of " + ", ".join(table.name for table in tables),
+                got="no such logical table",
                 next_step="`etl-assets plan` shows them",
             )
     return [table for table in tables if not names or table.name in names]

@@ -37,7 +37,7 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
     """Fork a worker for a run that is recorded already; its streams go to the log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     # The folder of multiprocessing's sockets. Made here, it is removed when the command ends; the
-    # worker's own would stay, as nothing of it runs behind its end.
+    # worker's own would stay, as nothing of it runs after its end.
     folder = get_temp_dir()
     supervisor = os.getpid()
     read_end, write_end = os.pipe()

@@ -40,7 +40,7 @@ REFUSED_OPTIONS: Mapping[str, str] = {
     "max_allowed_packet": "an option that reads: the driver heeds it for LOAD DATA alone",
     "binary_prefix": "an option that reads: the driver heeds it for parameters alone",
 }
-"""Driver options that would do something else than they seem to; what is wanted instead."""
+"""Driver options that would do something else than they seem to; what is expected instead."""
 
 _SECONDS = Annotated[float, Field(gt=0, le=31_536_000)]
 _COLLATION = Annotated[str, Field(pattern=r"^utf8mb4_\w+$")]
@@ -70,12 +70,12 @@ PATH_OPTIONS = (*FILE_OPTIONS, "unix_socket")
 def _connect(options: dict[str, Any]) -> dict[str, Any]:
     if secrets := sorted(filter(is_secret_name, options)):
         raise ValueError(
-            f"wanted options without secrets, found {', '.join(secrets)}; name where the password "
+            f"expected options without secrets, got {', '.join(secrets)}; name where the password "
             "is with `password: {env: NAME}` instead"
         )
     if refused := FIXED_OPTIONS & {name.lower() for name in options}:
         raise ValueError(
-            f"wanted options for the driver, found {', '.join(sorted(refused))}, "
+            f"expected options for the driver, got {', '.join(sorted(refused))}, "
             "which the product sets itself"
         )
     checked = {name: _option(name, value) for name, value in options.items()}
@@ -85,11 +85,11 @@ def _connect(options: dict[str, Any]) -> dict[str, Any]:
 
 def _option(name: str, value: object) -> Any:
     if name in REFUSED_OPTIONS:
-        raise SettingError(name, f"wanted {REFUSED_OPTIONS[name]}, found {name}")
+        raise SettingError(name, f"expected {REFUSED_OPTIONS[name]}, got {name}")
     if name not in DRIVER_OPTIONS:
         close = get_close_matches(name, DRIVER_OPTIONS, 1)
-        wanted = close[0] if close else "one of " + ", ".join(sorted(DRIVER_OPTIONS))
-        raise SettingError(name, f"wanted {wanted}, found an option that the driver has not")
+        expected = close[0] if close else "one of " + ", ".join(sorted(DRIVER_OPTIONS))
+        raise SettingError(name, f"expected {expected}, got an option that the driver has not")
     kind, words = DRIVER_OPTIONS[name]
     try:
         if isinstance(value, bool) and kind is not StrictBool:
@@ -98,7 +98,7 @@ def _option(name: str, value: object) -> Any:
     except (ValidationError, TypeError):
         # A text is not repeated: what stands at a host may be a secret.
         found = str(value).lower() if isinstance(value, bool | int | float) else "something else"
-        raise SettingError(name, f"wanted {words}, found {found}") from None
+        raise SettingError(name, f"expected {words}, got {found}") from None
 
 
 def _refuse_contradictions(options: Mapping[str, Any]) -> None:
@@ -106,15 +106,15 @@ def _refuse_contradictions(options: Mapping[str, Any]) -> None:
     if options.get("ssl_disabled"):
         for name in options:
             if name.startswith("ssl_") and name != "ssl_disabled" and options[name] is not False:
-                raise SettingError(name, "wanted no `ssl_disabled: true` beside it, found one")
+                raise SettingError(name, "expected no `ssl_disabled: true` beside it, got one")
     if options.get("ssl_verify_cert") is False:
         for name in ("ssl_ca", "ssl_verify_identity"):
             if options.get(name):
                 raise SettingError(
-                    "ssl_verify_cert", f"wanted true, as `{name}` is set, found false"
+                    "ssl_verify_cert", f"expected true, as `{name}` is set, got false"
                 )
     if "ssl_key" in options and "ssl_cert" not in options:
-        raise SettingError("ssl_key", "wanted `ssl_cert` beside it, found none")
+        raise SettingError("ssl_key", "expected `ssl_cert` beside it, got none")
 
 
 DriverOptions = Annotated[dict[str, Any], AfterValidator(_connect)]

@@ -38,10 +38,10 @@ def _url_or_reference(value: object) -> object:
     if is_reference(value):
         _refuse_blank(value)
     elif not isinstance(value, str) or "://" not in value:
-        raise ValueError("wanted a URL, or {env: NAME} for one with a password, found none")
+        raise ValueError("expected a URL, or {env: NAME} for one with a password, got none")
     elif holds_secret(value):
         raise ValueError(
-            "wanted a URL without a password, found one in it; name an environment variable "
+            "expected a URL without a password, got one in it; name an environment variable "
             "that holds the URL with {env: NAME} instead"
         )
     return value
@@ -49,14 +49,14 @@ def _url_or_reference(value: object) -> object:
 
 def _refuse_blank(value: object) -> None:
     if isinstance(value, Mapping) and not value["env"].strip():
-        raise ValueError("wanted the name of an environment variable, found none")
+        raise ValueError("expected the name of an environment variable, got none")
 
 
 def _without_secrets(options: dict[str, Any]) -> dict[str, Any]:
     for location in secrets_in(options):
         raise SettingError(
             str(location[0]),
-            "wanted options without secrets, found one in it; name an environment variable "
+            "expected options without secrets, got one in it; name an environment variable "
             "instead, with {env: NAME} or, where it is copied into a container, its name alone",
         )
     for _, value in _leaves(options):
@@ -141,7 +141,7 @@ def chosen_executor(configured: ExecutorName) -> ExecutorName:
     for name in EXECUTORS:
         if name == asked:
             return name
-    raise ConfigError(EXECUTOR_VARIABLE, wanted="one of " + ", ".join(EXECUTORS), found=repr(asked))
+    raise ConfigError(EXECUTOR_VARIABLE, expected="one of " + ", ".join(EXECUTORS), got=repr(asked))
 
 
 def missing_extra(executor: str) -> str | None:
@@ -149,8 +149,8 @@ def missing_extra(executor: str) -> str | None:
     package = _PACKAGES.get(executor)
     if package is None or find_spec(package) is not None:
         return None
-    wanted = package.replace("_", "-")
+    expected = package.replace("_", "-")
     return (
-        f"wanted the package {wanted} for the executor {executor}, found none; "
+        f"expected the package {expected} for the executor {executor}, got none; "
         f"install etl-assets[{executor}]"
     )

@@ -76,7 +76,7 @@ def _refuse_none_and_both(model: Model, one: str, other: str) -> None:
     given = [name for name in (one, other) if getattr(model, name) is not None]
     if len(given) != 1:
         found = "both" if given else "none"
-        raise ValueError(f"wanted one of `{one}` and `{other}`, found {found}")
+        raise ValueError(f"expected one of `{one}` and `{other}`, got {found}")
 
 
 class HostConfig(Model):
@@ -91,7 +91,7 @@ class HostConfig(Model):
     def _fits(self) -> "HostConfig":
         for key in ("password", "connect"):
             if self.backend == "sqlite" and getattr(self, key):
-                raise SettingError(key, f"wanted no `{key}` for SQLite, which has none, found one")
+                raise SettingError(key, f"expected no `{key}` for SQLite, which has none, got one")
         return self
 
     @property
@@ -127,11 +127,11 @@ class PartitionConfig(Model):
     def _fits(self) -> "PartitionConfig":
         if self.every != "hour" and not self.start.endswith(" 00:00"):
             raise SettingError(
-                "start", f"wanted a date for every {self.every}, found {self.start!r}"
+                "start", f"expected a date for every {self.every}, got {self.start!r}"
             )
         for key in ("column_timezone", "unit"):
             if self.column is None and getattr(self, key) is not None:
-                raise SettingError(key, "wanted `column` beside it, found none")
+                raise SettingError(key, "expected `column` beside it, got none")
         return self
 
     @property
@@ -254,43 +254,43 @@ class ExportConfig(Model):
         """What no single part of the configuration can see."""
         for name in self.hosts:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name):
-                wanted = "1 to 63 letters, digits, _ and - as the host's name"
-                yield ("hosts", name), f"wanted {wanted}, found {name!r}"
+                expected = "1 to 63 letters, digits, _ and - as the host's name"
+                yield ("hosts", name), f"expected {expected}, got {name!r}"
         for name, table in self.tables.items():
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_TABLES:
-                wanted = "a letter, then letters, digits and _, other than mysql and sqlite"
-                yield ("tables", name), f"wanted {wanted}, found {name!r}"
+                expected = "a letter, then letters, digits and _, other than mysql and sqlite"
+                yield ("tables", name), f"expected {expected}, got {name!r}"
             if table.split > 1 and self.execution.executor not in SPLITTING:
-                wanted = f"1, as split needs {' or '.join(SPLITTING)} as the executor"
-                problem = f"wanted {wanted}, found {table.split} with {self.execution.executor}"
+                expected = f"1, as split needs {' or '.join(SPLITTING)} as the executor"
+                problem = f"expected {expected}, got {table.split} with {self.execution.executor}"
                 yield ("tables", name, "split"), problem
             for index, pattern in enumerate(table.shards):
                 if pattern.host not in self.hosts:
                     location = ("tables", name, "shards", index, "host")
                     known = ", ".join(self.hosts)
-                    yield location, f"wanted one of the hosts {known}, found {pattern.host!r}"
+                    yield location, f"expected one of the hosts {known}, got {pattern.host!r}"
             yield from self._split_problems(name, table)
             yield from self._where_problems(name, table)
 
     def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
         location = ("tables", name, "split")
         if table.keep_parts and table.split == 1:
-            yield ("tables", name, "keep_parts"), "wanted a `split` of 2 or more beside it, found 1"
+            yield ("tables", name, "keep_parts"), "expected a `split` of 2 or more beside it, got 1"
         for pattern in table.shards if table.split > 1 else ():
             host = self.hosts.get(pattern.host)
             if host is not None and host.backend == "sqlite":
-                yield location, f"wanted 1 on SQLite (host {pattern.host}), found {table.split}"
+                yield location, f"expected 1 on SQLite (host {pattern.host}), got {table.split}"
             elif host is not None and table.split > host.max_connections:
                 most = f"at most {host.max_connections}, the max_connections of {pattern.host}"
-                yield location, f"wanted {most}, found {table.split}"
+                yield location, f"expected {most}, got {table.split}"
 
     def _where_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
         hosts = (self.hosts.get(pattern.host) for pattern in table.shards)
         for backend in sorted({host.backend for host in hosts if host is not None}):
             problem = condition_problem(table.where or "", backend)
             if problem is not None:
-                wanted, found = problem
-                text = f"wanted {wanted}, found {found} in {table.where!r}"
+                expected, found = problem
+                text = f"expected {expected}, got {found} in {table.where!r}"
                 yield ("tables", name, "where"), text
 
     def _missing_packages(self) -> Iterator[tuple[Location, str]]:
@@ -302,15 +302,15 @@ class ExportConfig(Model):
             try:
                 fsspec.get_filesystem_class(self.directory.partition("://")[0])
             except (ImportError, ValueError) as error:
-                wanted = "a URL that fsspec knows and has the package for"
+                expected = "a URL that fsspec knows and has the package for"
                 # The package of S3 is an extra of this product; those of others are the user's.
                 hint = "; install etl-assets[s3]" if self.directory.startswith("s3") else ""
-                problem = f"wanted {wanted}, found {self.directory!r}: {error}{hint}"
+                problem = f"expected {expected}, got {self.directory!r}: {error}{hint}"
                 yield ("output", "directory"), problem
         for name, table in self.tables.items():
             if table.csv.compression == "zstd" and find_spec("zstandard") is None:
                 location = ("tables", name, "csv", "compression")
-                yield location, "wanted the package zstandard, found none; install etl-assets[zstd]"
+                yield location, "expected the package zstandard, got none; install etl-assets[zstd]"
 
     def _unreadable_secrets(self) -> Iterator[tuple[Location, str]]:
         """Passwords and certificates that are not there; only whoever connects needs them."""
@@ -327,12 +327,12 @@ class ExportConfig(Model):
         if missing := missing_extra(execution.executor):
             yield ("execution", "executor"), missing
         if execution.executor == "celery" and execution.celery.broker is None:
-            wanted = "a URL, or {env: NAME} for one with a password"
-            yield ("execution", "celery", "broker"), f"wanted {wanted}, found none"
+            expected = "a URL, or {env: NAME} for one with a password"
+            yield ("execution", "celery", "broker"), f"expected {expected}, got none"
         settings = getattr(execution, execution.executor, None)
         given = settings.model_dump() if isinstance(settings, CeleryConfig) else settings
         for location, name in unset_references(given):
-            problem = f"wanted the environment variable {name} set, found it unset"
+            problem = f"expected the environment variable {name} set, got it unset"
             yield ("execution", execution.executor, *location), problem
 
 
@@ -356,8 +356,8 @@ def find_config(given: str | Path | None = None) -> Path:
     if not path.is_file():
         raise ConfigError(
             str(path),
-            wanted="the configuration",
-            found="no such file",
+            expected="the configuration",
+            got="no such file",
             next_step=f"write it, or name another with --config or ${CONFIG_VARIABLE}",
         )
     return path
@@ -375,7 +375,7 @@ def load_config(given: str | Path | None = None, *, connects: bool = True) -> Ex
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path.name}:1: wanted a file to read, found {error.strerror}") from None
+        raise ConfigError(f"{path.name}:1: expected a file to read, got {error.strerror}") from None
     try:
         document, lines = read_yaml(data)
     except ValueError as error:

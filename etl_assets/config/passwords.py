@@ -28,14 +28,14 @@ MOST_BYTES = 1 << 16
 
 def _without_secrets(words: tuple[str, ...]) -> tuple[str, ...]:
     if any(map(holds_secret, words)):
-        raise ValueError("wanted a command without secrets, found one in it")
+        raise ValueError("expected a command without secrets, got one in it")
     return words
 
 
 def _a_list(value: object) -> object:
     # Its parts are not repeated: somebody may have put the password here.
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise ValueError("wanted a list of a program and its arguments, found something else")
+        raise ValueError("expected a list of a program and its arguments, got something else")
     return value
 
 
@@ -67,7 +67,7 @@ class PasswordSource(BaseModel):
         given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            raise ValueError(f"wanted one of env, file and command, found {found}")
+            raise ValueError(f"expected one of env, file and command, got {found}")
         return self
 
     def missing(self, home: Path) -> tuple[str, str] | None:
@@ -77,8 +77,11 @@ class PasswordSource(BaseModel):
             home: the configuration's folder.
         """
         if self.env is not None and self.env not in os.environ:
-            wanted = f"the environment variable {self.env} set"
-            return "env", f"wanted {wanted} (to nothing where there is no password), found it unset"
+            expected = f"the environment variable {self.env} set"
+            return (
+                "env",
+                f"expected {expected} (to nothing where there is no password), got it unset",
+            )
         problem = unreadable(home / self.file) if self.file is not None else None
         return ("file", problem) if problem else None
 
@@ -108,12 +111,12 @@ def unreadable(path: Path) -> str | None:
     if path.is_file() and os.access(path, os.R_OK):
         return None
     found = "one that cannot be read" if path.is_file() else "none"
-    return f"wanted a file, found {found} at {path}"
+    return f"expected a file, got {found} at {path}"
 
 
 def _of_variable(name: str) -> str:
     if name not in os.environ:
-        raise ConfigError("password", wanted=f"the environment variable {name} set", found="unset")
+        raise ConfigError("password", expected=f"the environment variable {name} set", got="unset")
     return os.environ[name]
 
 
@@ -122,7 +125,7 @@ def _of_file(path: Path) -> str:
         return _without_line_break(path.read_bytes())
     except OSError as error:
         raise ConfigError(
-            "password", wanted=f"a file to read at {path}", found=error.strerror or "none"
+            "password", expected=f"a file to read at {path}", got=error.strerror or "none"
         ) from None
 
 
@@ -141,20 +144,20 @@ def _of_command(command: tuple[str, ...], home: Path) -> str:
         )
     except OSError as error:
         found = error.strerror or "none"
-        raise ConfigError(problem, wanted="a program that can be run", found=found) from None
+        raise ConfigError(problem, expected="a program that can be run", got=found) from None
     with process:
         try:
             said = _said(process)
         except BaseException as error:
             os.killpg(process.pid, 9)
             if isinstance(error, subprocess.TimeoutExpired):
-                wanted = f"a password within {COMMAND_SECONDS:g} s and {MOST_BYTES} bytes"
-                raise ConfigError(problem, wanted=wanted, found="none yet") from None
+                expected = f"a password within {COMMAND_SECONDS:g} s and {MOST_BYTES} bytes"
+                raise ConfigError(problem, expected=expected, got="none yet") from None
             raise
     if process.returncode != 0:
         found = f"exit code {process.returncode}"
         raise ConfigError(
-            problem, wanted="exit code 0", found=found, next_step="run it by hand to see why"
+            problem, expected="exit code 0", got=found, next_step="run it by hand to see why"
         )
     return _without_line_break(said)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as one line: file, line, key, what was wanted and found."""
+"""What is wrong with a configuration, as one line: file, line, key, what was expected and found."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from etl_assets.errors import ConfigError, SettingError
 
 _UNKNOWN_KEY = "unknown_key"
 
-_WANTED = {
+_EXPECTED = {
     "string_type": "text",
     "string_too_short": "some text",
     "int_type": "a whole number",
@@ -50,7 +50,7 @@ def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
         if key not in names:
             raise PydanticCustomError(
                 _UNKNOWN_KEY,
-                "wanted one of {known}, found {key}",
+                "expected one of {known}, got {key}",
                 {"key": str(key), "known": ", ".join(names), "value": found},
             )
 
@@ -83,18 +83,18 @@ def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
             shown = _shown((*error["loc"], context["key"]), context["value"])
             return f"{error['msg']}: {shown}"
         case "missing":
-            return "wanted this key, found none"
+            return "expected this key, got none"
         case "value_error":
             return str(context["error"])
         case type_:
-            wanted = _WANTED.get(type_, "").format(**context)
+            expected = _EXPECTED.get(type_, "").format(**context)
             # A kind that is not named here keeps pydantic's words.
-            wanted = wanted or re.sub(r"^Input should (be )?", "", error["msg"])
+            expected = expected or re.sub(r"^Input should (be )?", "", error["msg"])
             found = error.get("input")
             # YAML reads NULL, 5 and no as something else than text.
             is_bare = type_ == "string_type" and not isinstance(found, dict | list | tuple)
             advice = "; put it in quotes" if is_bare else ""
-            return f"wanted {wanted}, found {_shown(error['loc'], found)}{advice}"
+            return f"expected {expected}, got {_shown(error['loc'], found)}{advice}"
 
 
 def _shown(location: Location, found: object) -> str:

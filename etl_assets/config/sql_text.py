@@ -51,7 +51,7 @@ _REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
 
 
 def condition_problem(text: str, backend: Backend) -> tuple[str, str] | None:
-    """What keeps a condition from staying in its brackets: wanted and found; None where it stays.
+    """What keeps a condition from staying in its brackets: expected and found; None where it stays.
 
     Arguments:
         text: the condition, as it stands between `(` and a line break and `)`.

@@ -1,6 +1,6 @@
 """What single values of etl_assets.yaml have to look like, as types for its models.
 
-Each check raises a ValueError that says what was wanted and what was found; the key and the line
+Each check raises a ValueError that says what was expected and what was found; the key and the line
 come from where the value stands. A value that may hold a password is never repeated.
 """
 
@@ -27,44 +27,44 @@ def _url(value: str) -> str:
     except (ArgumentError, ValueError):
         # The text is not repeated: it may hold a password.
         raise ValueError(
-            "wanted a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
-            "or sqlite:///folder/{database}.db, found none"
+            "expected a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
+            "or sqlite:///folder/{database}.db, got none"
         ) from None
     address, _, query = value.partition("?")
     options = [unquote(pair.partition("=")[0]) for pair in query.split("&") if "=" in pair]
     if url.password is not None or holds_secret(value) or any(map(is_secret_name, options)):
         raise ValueError(
-            "wanted a URL without a password, found one in it; name where it is "
+            "expected a URL without a password, got one in it; name where it is "
             "with `password: {env: NAME}` instead"
         )
     if address != value:
         named = ", ".join(options) or "something else"
         advice = "" if url.drivername == "sqlite" else "; move it to `connect`"
-        raise ValueError(f"wanted a URL without options, found {named} behind the ?{advice}")
+        raise ValueError(f"expected a URL without options, got {named} after the ?{advice}")
     if url.drivername == "sqlite":
         if not url.database or not value.startswith("sqlite:///"):
-            raise ValueError(f"wanted sqlite:///folder/{{database}}.db, found {value!r}")
+            raise ValueError(f"expected sqlite:///folder/{{database}}.db, got {value!r}")
         return value
     return _server_url(url)
 
 
 def _server_url(url: URL) -> str:
     if url.drivername not in _MYSQL_DRIVERS:
-        raise ValueError(f"wanted mysql+pymysql:// or sqlite:///, found {url.drivername!r}")
+        raise ValueError(f"expected mysql+pymysql:// or sqlite:///, got {url.drivername!r}")
     if url.database:
         raise ValueError(
-            f"wanted a server without a database, found {url.database!r}; "
+            f"expected a server without a database, got {url.database!r}; "
             "shards name their databases"
         )
     if url.port is not None and url.port not in _PORTS:
-        raise ValueError(f"wanted a port from {_PORTS[0]} to {_PORTS[-1]}, found {url.port}")
+        raise ValueError(f"expected a port from {_PORTS[0]} to {_PORTS[-1]}, got {url.port}")
     return url.set(drivername="mysql+pymysql").render_as_string()
 
 
 def _directory(value: str) -> str:
     if "://" in value and holds_secret(value):
         raise ValueError(
-            "wanted a URL without secrets, found one in it; give it to fsspec by an environment "
+            "expected a URL without secrets, got one in it; give it to fsspec by an environment "
             "variable, such as FSSPEC_FTP_PASSWORD for ftp://"
         )
     return value
@@ -75,7 +75,7 @@ def _zone(value: str) -> str:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            f"wanted an IANA time zone such as Asia/Shanghai, found {value!r}"
+            f"expected an IANA time zone such as Asia/Shanghai, got {value!r}"
         ) from None
     return value
 
@@ -90,12 +90,12 @@ def _start(value: str) -> str:
         start = datetime.fromisoformat(re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d:\d\d)$", r"\1 \2", value))
     except ValueError:
         raise ValueError(
-            f"wanted a date such as 2026-11-01 or 2026-11-01 13:00, found {value!r}"
+            f"expected a date such as 2026-11-01 or 2026-11-01 13:00, got {value!r}"
         ) from None
     if start.tzinfo is not None or start.minute or start.second or start.microsecond:
-        raise ValueError(f"wanted a whole hour on the clock of `timezone`, found {value!r}")
+        raise ValueError(f"expected a whole hour on the clock of `timezone`, got {value!r}")
     if start.year not in _YEARS:
-        raise ValueError(f"wanted a year from {_YEARS[0]} to {_YEARS[-1]}, found {value!r}")
+        raise ValueError(f"expected a year from {_YEARS[0]} to {_YEARS[-1]}, got {value!r}")
     return start.isoformat(sep=" ", timespec="minutes")
 
 
@@ -103,26 +103,26 @@ def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"wanted a regular expression, found {value!r} ({error})") from None
+        raise ValueError(f"expected a regular expression, got {value!r} ({error})") from None
     return value
 
 
 def _not_blank(value: str) -> str:
     if not value.strip():
-        raise ValueError(f"wanted some text, found {value!r}")
+        raise ValueError(f"expected some text, got {value!r}")
     return value
 
 
 def _not_a_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError(f"wanted a whole number, found {str(value).lower()}")
+        raise ValueError(f"expected a whole number, got {str(value).lower()}")
     return value
 
 
 def _lanes(value: object) -> object:
     if value in ("per_shard", "auto") or (type(value) is int and value >= 1):
         return value
-    raise ValueError(f"wanted per_shard, auto or a number of lanes, found {value!r}")
+    raise ValueError(f"expected per_shard, auto or a number of lanes, got {value!r}")
 
 
 Text = Annotated[str, AfterValidator(_not_blank)]

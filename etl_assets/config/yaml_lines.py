@@ -43,12 +43,12 @@ def read_yaml(data: bytes) -> tuple[Any, Lines]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f":{line}: wanted UTF-8, found byte 0x{data[error.start]:02x}") from None
+        raise ValueError(f":{line}: expected UTF-8, got byte 0x{data[error.start]:02x}") from None
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ValueError(f":{line}: wanted YAML, found {error.reason}") from None
+        raise ValueError(f":{line}: expected YAML, got {error.reason}") from None
     try:
         node = loader.get_single_node()
         if node is None:
@@ -61,9 +61,9 @@ def read_yaml(data: bytes) -> tuple[Any, Lines]:
         problem = re.sub(r"^(but )?found ", "", error.problem or "something else")
         # A value that begins with `*`, `&` or `!` is one to YAML, and may be a password.
         problem = re.sub(r"\b(alias|anchor|tag) '.*'", r"\1", problem)
-        raise ValueError(f":{line}: wanted YAML, found {problem}") from None
+        raise ValueError(f":{line}: expected YAML, got {problem}") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f":1: wanted YAML, found {error}") from None
+        raise ValueError(f":1: expected YAML, got {error}") from None
     finally:
         loader.dispose()
 
@@ -89,7 +89,7 @@ def _value(loader: _Loader, node: yaml.Node, location: Location, lines: Lines) -
         line = node.start_mark.line + 1
         # What stands at a host may be a password.
         found = "something else" if location[:1] == ("hosts",) else repr(node.value)
-        raise ValueError(f":{line}: {dotted(location)}: wanted a value, found {found}") from None
+        raise ValueError(f":{line}: {dotted(location)}: expected a value, got {found}") from None
 
 
 def _refuse_twins(node: yaml.Node, location: Location) -> None:
@@ -103,9 +103,9 @@ def _refuse_twins(node: yaml.Node, location: Location) -> None:
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise ValueError(f":{line}: wanted text as a key, found a list or a mapping")
+            raise ValueError(f":{line}: expected text as a key, got a list or a mapping")
         inside = (*location, key_node.value)
         if key_node.value in seen:
-            raise ValueError(f":{line}: {dotted(inside)}: wanted each key once, found it twice")
+            raise ValueError(f":{line}: {dotted(inside)}: expected each key once, got it twice")
         seen.add(key_node.value)
         _refuse_twins(value_node, inside)

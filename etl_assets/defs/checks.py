@@ -108,7 +108,7 @@ def checked_partition(context: dg.OpExecutionContext, key: dg.AssetKey) -> str:
     materialization = event.asset_materialization if event is not None else None
     if materialization is None or materialization.partition is None:
         raise dg.Failure(
-            f"{key.to_user_string()}: wanted a window that was exported, found none; "
+            f"{key.to_user_string()}: expected a window that was exported, got none; "
             "materialize the asset first",
             allow_retries=False,
         )

@@ -99,7 +99,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """The folder of a logical table's window (of its sample, where there is a limit)."""
         if self.limit is not None and self.limit < 1:
             raise UsageError(
-                "resources.csv.config.limit", wanted="at least 1 row", found=str(self.limit)
+                "resources.csv.config.limit", expected="at least 1 row", got=str(self.limit)
             )
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
@@ -214,8 +214,8 @@ class CsvIOManager(dg.ConfigurableIOManager):
             case _:
                 raise UsageError(
                     f"the output of {context.asset_key.to_user_string()}",
-                    wanted="a staged shard or window for the IO manager `csv`",
-                    found=type(obj).__name__,
+                    expected="a staged shard or window for the IO manager `csv`",
+                    got=type(obj).__name__,
                     next_step="give the asset an IO manager of its own",
                 )
 
@@ -257,8 +257,8 @@ def _refuse_otherwise(there: ShardManifest, manifest: ShardManifest) -> None:
     if differences := Asked.of(manifest).differences(there):
         raise ShardError(
             f"{manifest.shard}",
-            wanted="no later export of it under other settings",
-            found=f"that of run {there.run_id}, made with {', '.join(differences)}",
+            expected="no later export of it under other settings",
+            got=f"that of run {there.run_id}, made with {', '.join(differences)}",
             next_step="the later one stays; export again if it is not what you want",
         )
 
@@ -304,8 +304,8 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
     if folder.size(name) is None:
         raise UsageError(
             f"{key.to_user_string()} for {partition}",
-            wanted=f"a manifest in {folder.location('')}",
-            found="none",
+            expected=f"a manifest in {folder.location('')}",
+            got="none",
             next_step=f"export {key.path[0]} --partition {partition} first",
         )
     found = proven_window(folder).shards if is_table else [proven_shard(folder, name)]
@@ -313,8 +313,8 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
         if (manifest.table, manifest.partition) != (key.path[0], partition):
             raise UsageError(
                 folder.location(name),
-                wanted=f"the manifest of {key.path[0]} for {partition}",
-                found=f"that of {manifest.table} for {manifest.partition}",
+                expected=f"the manifest of {key.path[0]} for {partition}",
+                got=f"that of {manifest.table} for {manifest.partition}",
                 next_step=f"export {key.path[0]} --partition {partition} again",
             )
     return found

@@ -134,9 +134,9 @@ def refuse_old_snapshot(table: LogicalTable, window: Window, now: datetime) -> N
         return
     raise UsageError(
         f"{table.name}: partition {window.key}",
-        wanted="the newest complete window or the running one, as a snapshot shows the table as "
+        expected="the newest complete window or the running one, as a snapshot shows the table as "
         "it is now",
-        found="an older one",
+        got="an older one",
         next_step="set `partition.column` to export windows of the past",
     )
 
@@ -168,7 +168,7 @@ def _unknown(table: LogicalTable, key: str) -> UsageError:
     state = "has begun" if table.settings.is_snapshot else "has ended"
     return UsageError(
         f"{table.name}: partition {key!r}",
-        wanted=f"the exact start of {_ARTICLE[every]} {every} that {state} ({known})",
-        found="no such window",
+        expected=f"the exact start of {_ARTICLE[every]} {every} that {state} ({known})",
+        got="no such window",
         next_step="`etl-assets plan` shows the windows",
     )

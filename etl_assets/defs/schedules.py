@@ -83,7 +83,7 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
     if not is_valid_cron_schedule(cron) or not _ever_ticks(cron):
         raise config.error(
             ("tables", table.name, "schedule"),
-            f"wanted a cron expression such as 0 2 * * *, found {cron!r}",
+            f"expected a cron expression such as 0 2 * * *, got {cron!r}",
         )
     return cron
 

@@ -180,8 +180,8 @@ def _refuse_one_file(context: dg.OpExecutionContext, shard: Shard, twin: Shard) 
     if folder.is_one_file(shard.file_stem, twin.file_stem):
         raise ShardError(
             f"{shard}",
-            wanted="a file of its own",
-            found=f"that of {twin} too: {folder.location('')} ignores letter case",
+            expected="a file of its own",
+            got=f"that of {twin} too: {folder.location('')} ignores letter case",
             next_step="export into a folder that tells them apart, or into two logical tables",
         )
 

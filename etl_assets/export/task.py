@@ -151,8 +151,8 @@ def refuse_other_count(task: ShardTask, expected: int | None, found: int) -> Non
     if expected is not None and found != expected:
         raise CountMismatchError(
             f"{task.shard}",
-            wanted=f"{expected} rows, as the server counted in the same snapshot",
-            found=f"{found} in the file",
+            expected=f"{expected} rows, as the server counted in the same snapshot",
+            got=f"{found} in the file",
             next_step="export it again; for a table without transactions, when it rests",
         )
 
@@ -172,7 +172,7 @@ def refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
     if found:
         raise ShardError(
             f"{query.shard}",
-            wanted="no date whose month or day is zero, as `zero_dates: error` asks for",
-            found=", ".join(found),
-            next_step="mend the rows, or set `zero_dates` to keep or null",
+            expected="no date whose month or day is zero, as `zero_dates: error` asks for",
+            got=", ".join(found),
+            next_step="fix the rows, or set `zero_dates` to keep or null",
         )

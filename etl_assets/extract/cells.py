@@ -1,8 +1,8 @@
 """Rows of MySQL's text protocol to CSV records, thousands at once by array operations.
 
-From MySQL's manual, "Text Resultset Row": a row's payload is its values one behind the other,
+From MySQL's manual, "Text Resultset Row": a row's payload is its values one after the other,
 each 0xFB for NULL or a length-encoded string. From "Length-Encoded Integers": a length below 251
-is one byte; behind 0xFC, 0xFD and 0xFE it follows in two, three and eight bytes, little-endian.
+is one byte; after 0xFC, 0xFD and 0xFE it follows in two, three and eight bytes, little-endian.
 
 So at least one byte that is not its own stands in front of every value already. That byte becomes
 the separator between two fields, and the other bytes that belong to no value are left out. The
@@ -54,10 +54,10 @@ class NotUtf8Error(Exception):
 
 @dataclass(frozen=True)
 class _Fields:
-    """The values of a block, row by row, each behind a byte for its separator.
+    """The values of a block, row by row, each after a byte for its separator.
 
     Attributes:
-        data: uint8[size], a zero in front of each value and one behind the last.
+        data: uint8[size], a zero in front of each value and one after the last.
         lengths: intp[fields], how many bytes each value has; 0 for NULL.
         nulls: bool[fields], which values are NULL.
     """
@@ -142,7 +142,7 @@ class RowEncoder:
         """The same fields with an apostrophe before each text that looks like a formula."""
         lengths = fields.lengths.reshape(-1, self._width).copy()
         starts = fields.separators[:-1].reshape(-1, self._width)[:, self._free_text] + 1
-        # What stands behind an empty value is a separator, a zero still.
+        # What stands after an empty value is a separator, a zero still.
         looks = np.zeros(starts.shape, np.bool_)
         for form in map(str.encode, FORMULA_STARTS):
             same = np.ones(starts.shape, np.bool_)
@@ -158,7 +158,7 @@ class RowEncoder:
         kept = fields.data >= _FIRST_BEYOND_ASCII
         if not kept.any():
             return
-        # The runs of such bytes, each with the byte behind it, are valid when the whole is.
+        # The runs of such bytes, each with the byte after it, are valid when the whole is.
         # An overlap of input and output is taken care of by numpy.
         kept[1:] |= kept[:-1]
         try:
@@ -223,7 +223,7 @@ _ENDS_RECORD = 8
 def _separator_marks(csv_format: CsvFormat) -> tuple[Bytes, list[tuple[bytes, bytes]]]:
     """The byte for each kind of separator, and what the bytes that are marks stand for.
 
-    A kind is the sum of 1 when a quote opens behind it, 2 when one closes before it, 4 when a
+    A kind is the sum of 1 when a quote opens after it, 2 when one closes before it, 4 when a
     null token stands before it, and 8 when it ends a record. At most ten kinds need a mark.
     """
     table = np.zeros(16, np.uint8)

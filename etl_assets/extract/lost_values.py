@@ -13,7 +13,7 @@ def refuse_lost_values(connection: Connection, query: ShardQuery) -> None:
 
     A server keeps at most `max_error_count` warnings of a statement (64 by default on MariaDB,
     where each session may raise it, 1024 on MySQL, where that needs a privilege). The one that
-    matters may be behind them.
+    matters may be after them.
 
     Raises:
         ShardError: a value was left out, or not every warning can be read.
@@ -25,15 +25,15 @@ def refuse_lost_values(connection: Connection, query: ShardQuery) -> None:
         if int(number) == _RESULT_TOO_LARGE:
             raise ShardError(
                 f"{query.shard}: warning {number}: {_text(text)}",
-                wanted="every value whole",
-                found="the server gave NULL for at least one that was too large for it",
+                expected="every value whole",
+                got="the server gave NULL for at least one that was too large for it",
                 next_step="raise max_allowed_packet on the server",
             )
     if len(shown) < total:
         raise ShardError(
             f"{query.shard}: {total} warnings, the first: {_text(shown[0][2]) if shown else ''}",
-            wanted="all of them readable, as one may tell of a value that was left out",
-            found=f"{len(shown)}, as many as the server keeps",
+            expected="all of them readable, as one may tell of a value that was left out",
+            got=f"{len(shown)}, as many as the server keeps",
             next_step=f"write `where` of table {query.shard.table} so that it does not warn, or "
             "raise max_error_count on the server",
         )

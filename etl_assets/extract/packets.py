@@ -1,10 +1,10 @@
 """MySQL packets to blocks of rows: the framing of the protocol, and nothing of the rows' inside.
 
-From MySQL's manual, "MySQL Packets": a packet is a payload behind four bytes, three for its
+From MySQL's manual, "MySQL Packets": a packet is a payload after four bytes, three for its
 length (little-endian) and one for its sequence number, which rises by one and wraps at 256. A
 payload of 2**24 - 1 bytes goes on in the next packet.
 
-From "Text Resultset": behind the column definitions each row is one payload, until an EOF payload
+From "Text Resultset": after the column definitions each row is one payload, until an EOF payload
 (0xFE, shorter than nine bytes) or an ERR payload (0xFF). A row begins with 0xFE too when its
 first value is longer than 16 MiB; it is never so short.
 """
@@ -38,7 +38,7 @@ _header = Struct("<I").unpack_from
 
 @dataclass(frozen=True)
 class RowPackets:
-    """Whole rows, one behind the other, each a header and a payload.
+    """Whole rows, one after the other, each a header and a payload.
 
     Attributes:
         data: uint8[n + 1], the packets and one spare byte; the receiver may write into it.
@@ -69,7 +69,7 @@ class PacketReader:
         self._ends: list[Positions] = []
         """Where those end."""
         self.last = b""
-        """The payload behind the rows, EOF or ERR; empty until it was read."""
+        """The payload after the rows, EOF or ERR; empty until it was read."""
 
     def __iter__(self) -> Iterator[RowPackets]:
         """All rows, in blocks as large as the buffer.
@@ -101,7 +101,7 @@ class PacketReader:
         return self._buffer[before + HEADER : end]
 
     def _has_room(self) -> bool:
-        """Whether the packet behind the whole ones can be read to its end."""
+        """Whether the packet after the whole ones can be read to its end."""
         start = self._whole + HEADER
         if start > self._filled:
             return start <= len(self._buffer)

@@ -112,7 +112,7 @@ def _keep_freed_memory() -> None:
 
 
 def _end(driver: Any, payload: bytes) -> bool:
-    """Let the driver read the payload behind the rows: an error, or whether there are warnings."""
+    """Let the driver read the payload after the rows: an error, or whether there are warnings."""
     packet = MysqlPacket(payload, driver.encoding)
     packet.check_error()
     result = driver._result  # noqa: SLF001
@@ -123,7 +123,7 @@ def _end(driver: Any, payload: bytes) -> bool:
 def _not_utf8(query: ShardQuery, error: NotUtf8Error) -> ShardError:
     return ShardError(
         f"{query.shard}: column {query.columns[error.column].name!r}",
-        wanted="text that is UTF-8",
-        found=repr(error.value[:40]),
-        next_step="mend the value, or leave the column out with `columns: {exclude: […]}`",
+        expected="text that is UTF-8",
+        got=repr(error.value[:40]),
+        next_step="fix the value, or leave the column out with `columns: {exclude: […]}`",
     )

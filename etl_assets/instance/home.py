@@ -38,8 +38,8 @@ def prepare_home(config: ExportConfig) -> Path:
     except RuntimeError:
         raise UsageError(
             HOME_VARIABLE,
-            wanted="a folder, or `~` of an account that is here",
-            found=str(given),
+            expected="a folder, or `~` of an account that is here",
+            got=str(given),
             next_step="set it to the whole path",
         ) from None
     with telling_of(home):
@@ -58,7 +58,7 @@ def write_settings(home: Path) -> None:
     try:
         found = settings.read_text(encoding="utf-8") if settings.exists() else None
     except UnicodeDecodeError as error:
-        raise UsageError(str(settings), wanted="text in UTF-8", found=error.reason) from None
+        raise UsageError(str(settings), expected="text in UTF-8", got=error.reason) from None
     text = packaged.read_text(encoding="utf-8") if found is None else found
     # As JSON, which is YAML: a path may hold anything.
     text = _OWN_FOLDER.sub(lambda line: f"{line[1]}{json.dumps(str(home))}{line[2]}", text)
@@ -89,9 +89,9 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             # A package that is missing, a setting that is wrong.
             raise UsageError(
                 str(home / "dagster.yaml"),
-                wanted="settings that Dagster can open an instance with",
-                found=" ".join(str(error).split()) or type(error).__name__,
-                next_step="mend them, or see to what they name",
+                expected="settings that Dagster can open an instance with",
+                got=" ".join(str(error).split()) or type(error).__name__,
+                next_step="fix them, or see to what they name",
             ) from error
     with instance:
         yield instance

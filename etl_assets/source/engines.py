@@ -95,8 +95,8 @@ class Engines:
             if given is not None and not (self._home / given).is_file():
                 raise ConfigError(
                     f"hosts.{host}.connect.{option}",
-                    wanted="a file",
-                    found=f"none at {self._home / given}",
+                    expected="a file",
+                    got=f"none at {self._home / given}",
                 )
 
     def dispose(self) -> None:

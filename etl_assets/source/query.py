@@ -237,9 +237,9 @@ def window_bounds(
     if key not in kinds:
         raise ShardError(
             f"{shard}: partition.column",
-            wanted=f"a column {partition.column!r}",
-            found=", ".join(column.name for column in columns),
-            next_step="mend `partition.column` of the logical table",
+            expected=f"a column {partition.column!r}",
+            got=", ".join(column.name for column in columns),
+            next_step="fix `partition.column` of the logical table",
         )
     try:
         return window.bounds(

@@ -88,11 +88,11 @@ def _refuse_unfit(
                 key = _first_field(data)
                 raise config.error((*location, key), _unknown(key, schema, len(location) == 2))
             case Reason.MISSING_REQUIRED_FIELD | Reason.MISSING_REQUIRED_FIELDS:
-                raise config.error((*location, _first_field(data)), "wanted this key, found none")
+                raise config.error((*location, _first_field(data)), "expected this key, got none")
             case _:
                 # Without what was found: it may be a secret in a wrong place.
-                wanted = getattr(getattr(data, "config_type_snap", None), "given_name", None)
-                problem = f"wanted {wanted or 'what Dagster takes there'}, found something else"
+                expected = getattr(getattr(data, "config_type_snap", None), "given_name", None)
+                problem = f"expected {expected or 'what Dagster takes there'}, got something else"
                 raise config.error(location, problem)
 
 
@@ -114,4 +114,4 @@ def _unknown(key: str, schema: Any, is_top: bool) -> str:
     known = sorted(schema.fields) if is_top else []
     close = get_close_matches(key, known, 1)
     some = ", ".join(known) if known else "a key that Dagster knows there"
-    return f"wanted {close[0] if close else some}, found {key}"
+    return f"expected {close[0] if close else some}, got {key}"

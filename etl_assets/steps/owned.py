@@ -1,4 +1,4 @@
-"""What every executor of a run adds: an owner, claims in turn, limits of pools, a plan that fits."""
+"""What every executor of a run adds: an owner, claims in turn, pool limits, a plan that fits."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -48,8 +48,8 @@ def refuse_stale_plan(
     if stale:
         raise UsageError(
             f"{', '.join(stale)}: the configuration has changed since this run was planned",
-            wanted="the shards and windows that it has now",
-            found="others",
+            expected="the shards and windows that it has now",
+            got="others",
             next_step="nothing was touched; press Reload at the code location (Deployment) and "
             "launch the run anew",
         )

@@ -37,8 +37,8 @@ def complete_window(folder: Folder, wanted: Wanted) -> TableManifest:
         there = {manifest.shard for manifest in whole}
         raise IncompleteError(
             f"{wanted.table}: {len(found) - len(whole)} of {len(found)} shards are missing",
-            wanted="every shard's file and manifest",
-            found="none of " + _some(str(shard) for shard in wanted.shards if shard not in there),
+            expected="every shard's file and manifest",
+            got="none of " + _some(str(shard) for shard in wanted.shards if shard not in there),
             next_step="export with --resume",
         )
     _refuse_older(whole, record)
@@ -105,8 +105,8 @@ def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
         if found != shard:
             raise IncompleteError(
                 f"{manifest.table} {manifest.partition}",
-                wanted="its shards as this run has found them",
-                found=f"{shard.shard} exported by another run meanwhile",
+                expected="its shards as this run has found them",
+                got=f"{shard.shard} exported by another run meanwhile",
                 next_step="wait for its end, or export with --resume",
             )
 
@@ -154,8 +154,8 @@ def _refuse_older(manifests: Sequence[ShardManifest], record: ExportRecord | Non
         raise IncompleteError(
             f"{older[0].table}: {len(older)} of {len(manifests)} shards were exported before the "
             f"export that began at {utc_text(record.since)}",
-            wanted="all shards of that export",
-            found="older " + _some(str(manifest.shard) for manifest in older),
+            expected="all shards of that export",
+            got="older " + _some(str(manifest.shard) for manifest in older),
             next_step="export with --resume",
         )
 
@@ -167,8 +167,8 @@ def _refuse_otherwise(manifests: Sequence[ShardManifest], wanted: Wanted) -> Non
         raise IncompleteError(
             f"{wanted.table}: {len(made)} of {len(manifests)} shards were made otherwise than the "
             "configuration asks for",
-            wanted="all of them made under its present settings",
-            found=_some(f"{shard} with {', '.join(how)}" for shard, how in made.items()),
+            expected="all of them made under its present settings",
+            got=_some(f"{shard} with {', '.join(how)}" for shard, how in made.items()),
             next_step="export with --resume, which exports these again",
         )
 
@@ -180,8 +180,8 @@ def _refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None
     if different:
         raise IncompleteError(
             f"{first.table}: the columns of its shards differ",
-            wanted=f"the columns of {first.shard}: {_columns(first)}",
-            found=_some(f"{manifest.shard}: {_columns(manifest)}" for manifest in different),
+            expected=f"the columns of {first.shard}: {_columns(first)}",
+            got=_some(f"{manifest.shard}: {_columns(manifest)}" for manifest in different),
             next_step="alter the shard tables alike, or choose `columns`, and export again, "
             "without --resume",
         )

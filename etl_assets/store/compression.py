@@ -73,7 +73,7 @@ def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[
             data = rest + piece
             rest = b""
             while data:
-                # One that has ended is not fed again: another one may begin behind it.
+                # One that has ended is not fed again: another one may begin after it.
                 if stream.eof:
                     if not _begins(data, _MAGIC[compression]):
                         raise ValueError(f"more bytes after the end of the {compression} stream")
@@ -107,8 +107,8 @@ def _zstandard() -> ModuleType:
     except ImportError:
         raise UsageError(
             "output.csv.compression",
-            wanted="the zstandard package",
-            found="it is not installed",
+            expected="the zstandard package",
+            got="it is not installed",
             next_step="install etl-assets[zstd]",
         ) from None
     return zstandard

@@ -155,9 +155,9 @@ class ShardManifest(_Record):
     def _refuse_other_files(self) -> Self:
         files = self.files
         if not files:
-            raise ValueError("wanted a file and its SHA-256, or parts, found neither")
+            raise ValueError("expected a file and its SHA-256, or parts, got neither")
         if (sum(f.rows for f in files), sum(f.bytes for f in files)) != (self.rows, self.bytes):
-            raise ValueError("wanted the rows and bytes of its parts, found other sums")
+            raise ValueError("expected the rows and bytes of its parts, got other sums")
         return self
 
     @property

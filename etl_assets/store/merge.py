@@ -1,7 +1,7 @@
 """The files of all shards as one: streamed from file to file, no value taken apart.
 
-A record is copied as it stands, behind the names of its shard. All that has to be known of the text
-is where records begin: behind a line feed that stands outside quotes.
+A record is copied as it stands, after the names of its shard. All that has to be known of the text
+is where records begin: after a line feed that stands outside quotes.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ def stage_merged(folder: Folder, manifest: TableManifest) -> tuple[StagedFile, F
     if taken:
         raise IncompleteError(
             f"{manifest.table}: merge",
-            wanted=f"the names {', '.join(SHARD_COLUMNS)} free for the columns in front",
-            found=f"a column {', '.join(sorted(taken))}",
+            expected=f"the names {', '.join(SHARD_COLUMNS)} free for the columns in front",
+            got=f"a column {', '.join(sorted(taken))}",
             next_step="leave it out with `columns`, or set `merge: false`",
         )
     file = folder.stage(merged_name(manifest.table, csv_format))
@@ -89,9 +89,9 @@ def _blocks_of_file(folder: Folder, claim: Claim, prefix: bytes) -> Iterator[Blo
         rows += block.rows
         yield block
     if rows != claim.rows:
-        raise CsvError("its records", wanted=f"{claim.rows}", found=f"{rows}")
+        raise CsvError("its records", expected=f"{claim.rows}", got=f"{rows}")
     if digest.hexdigest() != claim.sha256:
-        raise CsvError("its SHA-256", wanted=claim.sha256, found=digest.hexdigest())
+        raise CsvError("its SHA-256", expected=claim.sha256, got=digest.hexdigest())
 
 
 def shard_prefix(shard: Shard, csv_format: CsvFormat) -> bytes:

@@ -129,13 +129,13 @@ class FileProof:
         claim = self._claim
         found = []
         if self.size != claim.bytes:
-            found.append(f"wanted {claim.bytes} bytes, found {self.size}")
+            found.append(f"expected {claim.bytes} bytes, got {self.size}")
         if self._header != (wanted := claim.csv.header_record(claim.names)):
-            found.append(f"wanted the header {_shown(wanted)}, found {_shown(self._header)}")
+            found.append(f"expected the header {_shown(wanted)}, got {_shown(self._header)}")
         if self.rows != claim.rows:
-            found.append(f"wanted {claim.rows} records, found {self.rows}")
+            found.append(f"expected {claim.rows} records, got {self.rows}")
         if not found and self.sha256 != claim.sha256:
-            found.append(f"wanted SHA-256 {claim.sha256}, found {self.sha256}")
+            found.append(f"expected SHA-256 {claim.sha256}, got {self.sha256}")
         if claim.source_rows not in (None, claim.of_rows):
             found.append(f"the server counted {claim.source_rows} rows, not {claim.of_rows}")
         return found
@@ -154,16 +154,16 @@ def proven_shard(folder: Folder, name: str) -> ShardManifest:
     if manifest is None:
         raise CsvError(
             f"{where}: the shard is unproven",
-            wanted="its manifest",
-            found="none" if folder.size(name) is None else "what is no shard's manifest",
+            expected="its manifest",
+            got="none" if folder.size(name) is None else "what is no shard's manifest",
             next_step="run `etl-assets verify`, or export it again with --resume",
         )
     if name != manifest_name(manifest.shard) or not manifest.has_its_names:
         files = ", ".join(repr(record.file) for record in manifest.files)
         raise CsvError(
             where,
-            wanted="the manifest of the shard of its name",
-            found=f"that of {manifest.shard} for {files}",
+            expected="the manifest of the shard of its name",
+            got=f"that of {manifest.shard} for {files}",
             next_step="run `etl-assets verify`",
         )
     return manifest
@@ -182,8 +182,8 @@ def proven_window(folder: Folder) -> TableManifest:
     if table is None or not table.shards:
         raise IncompleteError(
             where,
-            wanted="the manifest of a complete window",
-            found="none" if folder.size(TABLE_MANIFEST) is None else "what is none",
+            expected="the manifest of a complete window",
+            got="none" if folder.size(TABLE_MANIFEST) is None else "what is none",
             next_step="export the window, with --resume where an export has failed",
         )
     for shard in table.shards:
@@ -193,8 +193,8 @@ def proven_window(folder: Folder) -> TableManifest:
         if proof != shard:
             raise IncompleteError(
                 f"{where}: stale",
-                wanted=f"{name} as it holds it",
-                found="none" if proof is None else "another",
+                expected=f"{name} as it holds it",
+                got="none" if proof is None else "another",
                 next_step="run `etl-assets verify`",
             )
     return table

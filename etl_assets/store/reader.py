@@ -68,10 +68,10 @@ def read_export(
     """
     if decimals not in get_args(Decimals):
         raise UsageError(
-            "read_export(decimals=…)", wanted="'decimal' or 'string'", found=repr(decimals)
+            "read_export(decimals=…)", expected="'decimal' or 'string'", got=repr(decimals)
         )
     if isinstance(columns, str):
-        raise UsageError("read_export(columns=…)", wanted="a list of names", found=repr(columns))
+        raise UsageError("read_export(columns=…)", expected="a list of names", got=repr(columns))
     return read_files(_files_at(path), columns=columns, decimals=decimals)
 
 
@@ -112,8 +112,8 @@ def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
     if missing:
         raise UsageError(
             "read_export(columns=…)",
-            wanted="names out of " + ", ".join(there),
-            found=", ".join(map(str, missing)),
+            expected="names out of " + ", ".join(there),
+            got=", ".join(map(str, missing)),
         )
     return list(dict.fromkeys(columns))
 
@@ -172,7 +172,7 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
     if table is not None and table.merged is not None and name == table.merged.file:
         raise UsageError(
             f"{folder.location(name)}: the file of all shards",
-            wanted="the window's folder, or the file of one shard",
+            expected="the window's folder, or the file of one shard",
             next_step=f"read {folder.location('')}, which gives the same rows",
         )
     proofs = [f"{stem}.json" for stem in stems_of(name)] or [name]
@@ -184,14 +184,14 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
     if name in files:
         raise UsageError(
             f"{folder.location(name)}: a part of a shard's rows",
-            wanted="the manifest of all parts",
-            found="one of them",
+            expected="the manifest of all parts",
+            got="one of them",
             next_step=f"read {folder.location(proof)}",
         )
     raise CsvError(
         f"{folder.location(name)}: unproven",
-        wanted="the file of its manifest",
-        found=f"that {proof} is of {', '.join(files)}",
+        expected="the file of its manifest",
+        got=f"that {proof} is of {', '.join(files)}",
         next_step=f"read {manifest.file or proof}",
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from etl_assets.errors import StoreError
 
-_BUCKET = "make the bucket, or mend `output.directory`"
+_BUCKET = "make the bucket, or fix `output.directory`"
 _PERMITS = (
     "let these credentials s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, "
     "s3:DeleteObject and s3:AbortMultipartUpload below it"

@@ -76,7 +76,7 @@ def verify_file(
         return
     causes = [problem] if problem else proof.causes()
     if problem and proof.size != claim.bytes:
-        causes.insert(0, f"wanted {claim.bytes} bytes, found {proof.size}")
+        causes.insert(0, f"expected {claim.bytes} bytes, got {proof.size}")
     other = (others or {}).get(proof.sha256, claim.file)
     if causes and other != claim.file and proof.sha256 != claim.sha256:
         causes = [f"holds what the manifest of {other} says, not what its own does"]
@@ -183,14 +183,14 @@ def _of_another(
     where = folder.location(manifest_name(shard))
     if (manifest.shard, manifest.partition) != (shard, partition):
         return (
-            f"{where}: wanted the manifest of {shard} for {partition}, "
-            f"found that of {manifest.shard} for {manifest.partition}; {_RESUME}"
+            f"{where}: expected the manifest of {shard} for {partition}, "
+            f"got that of {manifest.shard} for {manifest.partition}; {_RESUME}"
         )
     if not manifest.has_its_names:
         found = ", ".join(repr(record.file) for record in manifest.files)
         return (
-            f"{where}: wanted it to name {csv_name(shard, manifest.csv)} or its parts, "
-            f"found {found}; {_RESUME}"
+            f"{where}: expected it to name {csv_name(shard, manifest.csv)} or its parts, "
+            f"got {found}; {_RESUME}"
         )
     if manifest.sample is not None:
         return f"{where}: of a trial of at most {manifest.sample} rows; {_RESUME}"
@@ -256,8 +256,8 @@ def _merged(folder: Folder, wanted: Wanted) -> Iterator[str]:
         said = "a file of all shards" if wanted.merge else "none"
         found = "none" if wanted.merge else manifest.merged.file if manifest.merged else ""
         yield (
-            f"{folder.location(TABLE_MANIFEST)}: wanted {said}, as `merge` asks for, "
-            f"found {found}; {_RESUME}"
+            f"{folder.location(TABLE_MANIFEST)}: expected {said}, as `merge` asks for, "
+            f"got {found}; {_RESUME}"
         )
 
 

@@ -35,12 +35,12 @@ def write_records(
     names: Iterable[str],
     blocks: Iterable[Block],
     on_progress: Callable[[int, int], None],
-    behind: Iterable[bytes] = (),
+    after: Iterable[bytes] = (),
 ) -> Written:
     """Write the header and all blocks; the file is complete but not committed.
 
     `on_progress` is called with each block: the rows that have come, the bytes that are stored.
-    `behind` is appended as it stands: what `write_part` has stored. Its rows are not counted, and
+    `after` is appended as it stands: what `write_part` has stored. Its rows are not counted, and
     nothing is told of it.
     """
     digest = hashlib.sha256()
@@ -64,7 +64,7 @@ def write_records(
             stored = thread.submit(sink.take, block.data)
         stored.result()
         stored = thread.submit(sink.end)
-        for data in behind:
+        for data in after:
             stored.result()
             stored = thread.submit(sink.keep, data)
         stored.result()
@@ -77,10 +77,10 @@ def write_part(
     blocks: Iterable[Block],
     on_progress: Callable[[int, int], None],
 ) -> int:
-    """Write blocks that will stand behind others in one file; gives the number of rows.
+    """Write blocks that will stand after others in one file; gives the number of rows.
 
     Compressed, they are a member or frame of their own: from the file formats of gzip (RFC 1952,
-    2.2) and Zstandard (RFC 8878, 3), several of these one behind the other are one file.
+    2.2) and Zstandard (RFC 8878, 3), several of these one after the other are one file.
     """
     sink = _Sink(scratch.write, csv_format)
     rows = 0

@@ -103,21 +103,21 @@ def selected_columns(
     if missing := [name for name in named if name.lower() not in there]:
         raise ShardError(
             f"{shard}: columns",
-            wanted=", ".join(missing),
-            found=", ".join(column.name for column in columns),
-            next_step="mend `columns` of the logical table",
+            expected=", ".join(missing),
+            got=", ".join(column.name for column in columns),
+            next_step="fix `columns` of the logical table",
         )
     keys = {name.lower() for name in named}
     kept = tuple(c for c in columns if (c.key in keys) == (selection.include is not None))
     if not kept:
-        raise ShardError(f"{shard}: columns", wanted="at least one column", found="none left")
+        raise ShardError(f"{shard}: columns", expected="at least one column", got="none left")
     return kept
 
 
 def united_columns(tables: Mapping[Shard, Sequence[Column]]) -> Columns:
     """The columns that the shard tables have together, in an order that stays.
 
-    The order is that of the first shard table; what only later ones have comes behind the column
+    The order is that of the first shard table; what only later ones have comes after the column
     that it follows there. So a column that is added to one shard table after the other has its
     place from the first one on. A column's type is that of the first shard table that has it.
 
@@ -143,8 +143,8 @@ def _refuse_other_family(first: tuple[Shard, Column], other: tuple[Shard, Column
     if first[1].family != other[1].family:
         raise IncompleteError(
             f"{first[0].table}: the shards' columns have no union",
-            wanted=f"one type of {first[1].name!r}",
-            found=f"{first[1].type} in {first[0]}, {other[1].type} in {other[0]}",
+            expected=f"one type of {first[1].name!r}",
+            got=f"{first[1].type} in {first[0]}, {other[1].type} in {other[0]}",
             next_step="alter the shard tables alike, or leave the column out with `columns`",
         )
 
@@ -181,9 +181,9 @@ def _differing_facts(usual: Column, column: Column) -> Iterator[str]:
         ("is in", usual.charset, column.charset),
         ("is", _null(usual), _null(column)),
     )
-    for verb, wanted, found in facts:
-        if wanted != found and None not in (wanted, found):
-            yield f"column {usual.name!r} {verb} {found}, elsewhere {wanted}"
+    for verb, expected, found in facts:
+        if expected != found and None not in (expected, found):
+            yield f"column {usual.name!r} {verb} {found}, elsewhere {expected}"
 
 
 def _null(column: Column) -> str | None:

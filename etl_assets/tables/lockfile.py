@@ -66,8 +66,8 @@ def read_lock(folder: Path) -> Lock:
 def _corrupt(line: int, found: str) -> ConfigError:
     return ConfigError(
         f"{LOCK_NAME}:{line}",
-        wanted="the file that `etl-assets discover` writes",
-        found=found,
+        expected="the file that `etl-assets discover` writes",
+        got=found,
         next_step="run `etl-assets discover` again",
     )
 

@@ -119,7 +119,7 @@ def _shards(config: ExportConfig, lock: Lock, table: str) -> Iterator[Shard]:
         for database, shard_table in names:
             shard = Shard(table, pattern.host, database, shard_table)
             if shard in seen:
-                raise config.error(location, f"wanted each shard table once, found {shard} twice")
+                raise config.error(location, f"expected each shard table once, got {shard} twice")
             seen.add(shard)
             yield shard
 
@@ -131,13 +131,13 @@ def _names(pattern: ShardPattern, lock: Lock, table: str) -> list[tuple[str, str
     names = lock.tables(table, pattern.host, pattern.match)
     if names is None:
         raise ValueError(
-            f"wanted {pattern.match!r} resolved in etl_assets.lock, found it unresolved; "
+            f"expected {pattern.match!r} resolved in etl_assets.lock, got it unresolved; "
             "run `etl-assets discover`"
         )
     if not names:
         raise ValueError(
-            f"wanted shard tables that match {pattern.match!r}, found none in etl_assets.lock; "
-            "mend the pattern or run `etl-assets discover`"
+            f"expected shard tables that match {pattern.match!r}, got none in etl_assets.lock; "
+            "fix the pattern or run `etl-assets discover`"
         )
     return names
 
@@ -150,7 +150,7 @@ def split_name(name: str) -> tuple[str, str]:
     """
     found = re.fullmatch(r"((?:\\.|[^.\\])+)\.(.+)", name, re.DOTALL)
     if found is None:
-        raise ValueError(f"wanted database.table, found {name!r}")
+        raise ValueError(f"expected database.table, got {name!r}")
     return _plain(found[1]), _plain(found[2])
 
 
@@ -175,7 +175,7 @@ def _expanded(pattern: str) -> list[str]:
     """The names of a brace pattern, with the backslashes that it has."""
     if re.search(r"\$(?:->)?\{\s*\[", pattern):
         raise ValueError(
-            f"wanted a list such as {{a,b}}, found ShardingSphere's list in {pattern!r}"
+            f"expected a list such as {{a,b}}, got ShardingSphere's list in {pattern!r}"
         )
     # keep_escapes tells a brace that was escaped from one that could not be expanded.
     shell = re.sub(r"(?<!\\)\$(?:->)?(?=\{)", "", pattern)
@@ -183,13 +183,13 @@ def _expanded(pattern: str) -> list[str]:
         names = bracex.expand(shell, keep_escapes=True, limit=MAX_PATTERN_TABLES)
     except bracex.ExpansionLimitException:
         raise ValueError(
-            f"wanted at most {MAX_PATTERN_TABLES} names, found more in {pattern!r}"
+            f"expected at most {MAX_PATTERN_TABLES} names, got more in {pattern!r}"
         ) from None
     for name in names:
         if re.search(r"(?<!\\)(?:\\\\)*[{}]", name):
             raise ValueError(
-                f"wanted ranges such as {{00..31}} or lists such as {{a,b}}, "
-                f"found a brace left unexpanded in {pattern!r}"
+                f"expected ranges such as {{00..31}} or lists such as {{a,b}}, "
+                f"got a brace left unexpanded in {pattern!r}"
             )
     return names
 

@@ -51,7 +51,7 @@ class Window:
         zone = ZoneInfo(column_timezone or self.timezone)
         if unit is not None and column_type not in _INTEGERS:
             raise ValueError(
-                f"wanted an integer column for `unit: {unit}`, found {column_type.upper()}"
+                f"expected an integer column for `unit: {unit}`, got {column_type.upper()}"
             )
         match column_type:
             case "timestamp":
@@ -62,12 +62,12 @@ class Window:
                 return _first_date(self.start, zone), _first_date(self.end, zone)
             case _ if column_type in _INTEGERS:
                 if unit is None:
-                    raise ValueError("wanted `unit: s` or `unit: ms` beside an integer column")
+                    raise ValueError("expected `unit: s` or `unit: ms` beside an integer column")
                 return _epoch(self.start, unit), _epoch(self.end, unit)
             case _:
                 raise ValueError(
-                    "wanted a DATE, DATETIME, TIMESTAMP or integer column, "
-                    f"found {column_type.upper()}"
+                    "expected a DATE, DATETIME, TIMESTAMP or integer column, "
+                    f"got {column_type.upper()}"
                 )
         return _reading(self.start, zone), _reading(self.end, zone)
 

@@ -56,8 +56,8 @@ def test_a_range_leaves_out_what_has_no_such_windows_and_says_so(
     days = keys(3, 10)
     assert titles(exports) == [f"{name} {day}" for name in ("orders", "archive") for day in days]
     weekly, users = capsys.readouterr().err.splitlines()
-    assert weekly.startswith("left out: weekly: partition '2026-11-03': wanted ")
-    assert users.startswith("left out: users: --from and --to: wanted ")
+    assert weekly.startswith("left out: weekly: partition '2026-11-03': expected ")
+    assert users.startswith("left out: users: --from and --to: expected ")
 
 
 def test_a_range_takes_all_that_have_both_ends(shop: Shop) -> None:

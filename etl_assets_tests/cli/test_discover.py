@@ -87,8 +87,8 @@ def test_discover_where_a_pattern_finds_nothing_names_it_and_writes_what_the_oth
     done = etl_assets(tmp_path, "discover")
     assert done.code == 1
     (problem,) = done.problems
-    assert problem.startswith("etl_assets.yaml:5: tables.orders.shards[2].match: wanted ")
-    assert "'^nothing[.]', found none" in problem
+    assert problem.startswith("etl_assets.yaml:5: tables.orders.shards[2].match: expected ")
+    assert "'^nothing[.]', got none" in problem
     assert [line for line in done.out.splitlines() if " + " in line] == [
         f"orders demo: + {database}.{table}" for database, table in SHARDS
     ]
@@ -97,7 +97,7 @@ def test_discover_where_a_pattern_finds_nothing_names_it_and_writes_what_the_oth
     assert refused.code == 2
     (problem,) = refused.problems
     assert problem.startswith("etl-assets: etl_assets.yaml:5: ")
-    assert "found none in etl_assets.lock" in problem
+    assert "got none in etl_assets.lock" in problem
     # Nothing changed, and yet it cannot be used.
     assert etl_assets(tmp_path, "discover").code == 1
     shop.configure(shards(PATTERNS.replace("nothing", "shop_01")))
@@ -132,7 +132,7 @@ def test_discover_replaces_a_lock_that_cannot_be_read(tmp_path: Path, broken: by
     done = etl_assets(tmp_path, "discover")
     assert done.code == 0
     (problem,) = done.problems
-    assert problem.startswith("etl_assets.lock:1: wanted ")
+    assert problem.startswith("etl_assets.lock:1: expected ")
     assert problem.endswith("; every pattern is resolved anew")
     assert etl_assets(tmp_path, "plan", "orders").code == 0
 

@@ -94,11 +94,11 @@ def test_a_column_of_two_types_has_no_union(tmp_path: Path) -> None:
     shop.run("shop_00", "ALTER TABLE orders_01 ADD COLUMN gift TEXT")
     done = etl_assets(tmp_path, *EXPORT)
     assert done.code == 1
-    assert "wanted one type of 'gift', found integer in demo.shop_00.orders_00, text in" in done.err
+    assert "expected one type of 'gift', got integer in demo.shop_00.orders_00, text in" in done.err
     assert "Traceback" not in done.err
     plan = etl_assets(tmp_path, "plan", "--check")
     assert plan.code == 1
-    assert "wanted one type of 'gift'" in plan.err
+    assert "expected one type of 'gift'" in plan.err
 
 
 def test_drift_on_a_server_is_told_by_plan_and_by_the_check(
@@ -243,7 +243,7 @@ def test_all_shards_are_one_file_too_where_it_is_asked_for(tmp_path: Path) -> No
     path.write_bytes(whole.replace(b"demo", b"demi", 1))
     flipped = etl_assets(tmp_path, "verify", "--partition", DAY)
     assert flipped.code == 1
-    assert f"{path}: wanted SHA-256 " in flipped.err
+    assert f"{path}: expected SHA-256 " in flipped.err
     assert "again, without --resume" in flipped.err
     path.unlink()
     missing = etl_assets(tmp_path, "verify", "--partition", DAY)

@@ -78,7 +78,7 @@ def test_without_a_table_all_are_exported_whose_cadence_has_the_key(
     # Events are hourly; for the snapshot of users the key is too old, which is said.
     told = exported.err.splitlines()
     assert [line.split(", ")[0] for line in told] == [
-        f"left out: users: partition {day}: wanted the newest complete window or the running one"
+        f"left out: users: partition {day}: expected the newest complete window or the running one"
         for day in DAYS[:2]
     ]
     assert [path.name for path in (shop.folder / "exports").iterdir()] == ["orders"]
@@ -171,7 +171,7 @@ def test_verify_names_the_file_with_a_flipped_byte(copy: Shop) -> None:
     done = etl_assets(copy.folder, "verify", "orders", "--partition", DAY)
     assert done.code == 1
     finding, total = done.problems
-    assert finding.startswith(f"{path}: wanted SHA-256 ")
+    assert finding.startswith(f"{path}: expected SHA-256 ")
     assert total == "1 findings"
 
 
@@ -214,7 +214,7 @@ def test_verify_without_a_table_leaves_out_those_that_cannot_have_the_key(
     ]
     named = etl_assets(copy.folder, "verify", "orders", "events", "--partition", hour)
     assert named.code == 2
-    assert named.problems[0].startswith(f"etl-assets: orders: partition '{hour}': wanted a day ")
+    assert named.problems[0].startswith(f"etl-assets: orders: partition '{hour}': expected a day ")
 
 
 # A window that fails, and --resume

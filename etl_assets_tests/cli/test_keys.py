@@ -67,5 +67,5 @@ def test_any_other_key_is_refused_with_what_was_wanted(
     table = table_of(tmp_path, every, zone="Europe/Berlin")
     with pytest.raises(UsageError) as refusal:
         refuse_impossible_key(table, key)
-    assert f"orders: partition {key!r}: wanted " in str(refusal.value)
+    assert f"orders: partition {key!r}: expected " in str(refusal.value)
     assert wanted in str(refusal.value)

@@ -134,7 +134,7 @@ def test_an_environment_file_that_is_no_text_is_one_line(tmp_path: Path) -> None
     done = etl_assets(tmp_path, "plan")
     assert done.code == 2
     (problem,) = done.problems
-    assert problem.startswith(f"etl-assets: {tmp_path}/.env: wanted text in UTF-8, found ")
+    assert problem.startswith(f"etl-assets: {tmp_path}/.env: expected text in UTF-8, got ")
     assert "caf" not in problem
 
 
@@ -143,7 +143,7 @@ def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
     done = shell(tmp_path, 'cd gone; rmdir "$PWD"; E plan')
     assert done.code == 2
     (problem,) = done.problems
-    assert problem.startswith("etl-assets: the working directory: wanted a folder, found none; ")
+    assert problem.startswith("etl-assets: the working directory: expected a folder, got none; ")
 
 
 def test_a_stream_that_takes_nothing_for_a_while_is_waited_for() -> None:

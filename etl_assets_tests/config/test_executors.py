@@ -72,8 +72,8 @@ def test_a_wrong_variable_is_an_error_that_names_it(
     with pytest.raises(ConfigError) as refusal:
         load(tmp_path, {})
     assert str(refusal.value) == (
-        "ETL_ASSETS_EXECUTOR: wanted one of multiprocess, in_process, celery, k8s, docker, "
-        "found 'slurm'"
+        "ETL_ASSETS_EXECUTOR: expected one of multiprocess, in_process, celery, k8s, docker, "
+        "got 'slurm'"
     )
 
 
@@ -98,7 +98,7 @@ def test_a_split_needs_an_executor_whose_steps_may_start_processes(
     if name in ("multiprocess", "in_process"):
         assert load(tmp_path, execution, split=2).tables["orders"].split == 2
     else:
-        text = rf"needs multiprocess or in_process as the executor, found 2 with {name}$"
+        text = rf"needs multiprocess or in_process as the executor, got 2 with {name}$"
         with pytest.raises(ConfigError, match=text):
             load(tmp_path, execution, split=2)
 
@@ -123,7 +123,7 @@ def test_references_are_read_from_the_environment_at_any_depth(tmp_path: Path) -
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({"executor": "celery"}, "celery.broker", "wanted a URL, or {env: NAME}"),
+    ({"executor": "celery"}, "celery.broker", "expected a URL, or {env: NAME}"),
     ({**CELERY, "celery": {"broker": f"redis://:{SECRET}@q/0"}}, "celery.broker", "password"),
     (
         {**CELERY, "celery": {"broker": f"amqp://a@b//;amqp://c:{SECRET}@d//"}},
@@ -137,14 +137,14 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({**CELERY, "celery": {"broker": {"env": "NOT_SET_1"}}}, "celery.broker.env", "NOT_SET_1 set"),
     ({**CELERY, "celery": {"broker": {"env": " "}}}, "celery.broker", "the name of an environment"),
-    ({**CELERY, "celery": {"broker": SECRET}}, "celery.broker", "wanted a URL"),
-    ({**CELERY, "celery": {"broker": [SECRET]}}, "celery.broker", "wanted a URL"),
+    ({**CELERY, "celery": {"broker": SECRET}}, "celery.broker", "expected a URL"),
+    ({**CELERY, "celery": {"broker": [SECRET]}}, "celery.broker", "expected a URL"),
     (
         {**CELERY, "celery": {"broker_url": SECRET}},
         "celery.broker_url",
-        "wanted one of broker, backend, config_source",
+        "expected one of broker, backend, config_source",
     ),
-    ({**CELERY, "celery": SECRET}, "celery", "wanted keys with values"),
+    ({**CELERY, "celery": SECRET}, "celery", "expected keys with values"),
     (
         {"celery": {"config_source": {"redis_password": SECRET}}},
         "celery.config_source.redis_password",
@@ -182,7 +182,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "without secrets",
     ),
     ({"celery": {"broker": f"sqs://q?aws_secret_access_key={SECRET}"}}, "celery.broker", "URL"),
-    ({"k8s": SECRET}, "k8s", "wanted keys with values"),
+    ({"k8s": SECRET}, "k8s", "expected keys with values"),
 ]
 
 

@@ -44,7 +44,7 @@ def test_a_file_that_is_not_there_is_told_when_the_configuration_is_read(tmp_pat
         "    partition: {every: day, start: 2026-11-01}\n"
     )
     words = (
-        rf"^etl_assets\.yaml:4: hosts\.shop-a\.password\.file: wanted .*none at {tmp_path}/secret"
+        rf"^etl_assets\.yaml:4: hosts\.shop-a\.password\.file: expected .*none at {tmp_path}/secret"
     )
     with pytest.raises(ConfigError, match=words):
         load_config(path)
@@ -56,10 +56,10 @@ def test_a_file_that_is_not_there_is_told_when_the_configuration_is_read(tmp_pat
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"env": "A", "file": "b"}, "found env and file"),
-        ({}, "found none"),
+        ({"env": "A", "file": "b"}, "got env and file"),
+        ({}, "got none"),
         ({"command": []}, "at least 1 item"),
-        ({"command": SECRET}, "found something else"),
+        ({"command": SECRET}, "got something else"),
         ({"command": ["login", "--password=" + SECRET]}, "a command without secrets"),
     ],
 )
@@ -72,8 +72,8 @@ def test_one_way_is_named_and_it_holds_no_secret(given: dict[str, object], told:
     ("command", "told"),
     [
         (["sh", "-c", f"echo '{SECRET[:4]}'; echo '{SECRET[:4]}' >&2; exit 7"], "exit code 7;"),
-        (["no-such-program"], "a program that can be run, found No such file"),
-        (["sh", "-c", "sleep 60 & wait"], "a password within 0.2 s and 65536 bytes, found none"),
+        (["no-such-program"], "a program that can be run, got No such file"),
+        (["sh", "-c", "sleep 60 & wait"], "a password within 0.2 s and 65536 bytes, got none"),
         (["sh", "-c", "exec >&-; sleep 60 & wait"], "a password within 0.2 s .* found none yet"),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_command_that_fails_is_one_error_without_what_it_said(
 def test_a_command_that_never_stops_talking_does_not_fill_the_memory(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
-        with pytest.raises(ConfigError, match="found none yet"):
+        with pytest.raises(ConfigError, match="got none yet"):
             source(command=["yes"]).value(tmp_path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:

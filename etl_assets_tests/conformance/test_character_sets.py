@@ -88,7 +88,7 @@ def test_half_a_pair_of_surrogates_is_refused_and_not_replaced(round_trip: Round
     with round_trip.cursor() as cursor:
         cursor.execute("CREATE TABLE source (id int primary key, c char(1) character set ucs2)")
         cursor.execute("INSERT INTO source VALUES (1, x'D800')")
-    with pytest.raises(ShardError, match="column 'c': wanted text that is UTF-8"):
+    with pytest.raises(ShardError, match="column 'c': expected text that is UTF-8"):
         round_trip.of_table("source")
 
 

@@ -50,7 +50,7 @@ def test_a_shards_check_alone_reads_the_file_of_the_last_export(shop: Location) 
     assert not evaluation.passed
     assert evaluation.metadata["partition"].value == DAY
     cause = str(evaluation.metadata["cause"].value)
-    assert cause.startswith(f"{path}: wanted SHA-256 ")
+    assert cause.startswith(f"{path}: expected SHA-256 ")
     # It blocks what is downstream.
     assert not result.success
     assert shop.check(ROWS_MATCH, DAYS[2]).success
@@ -67,6 +67,6 @@ def test_a_check_alone_needs_an_export(tmp_path: Path, key: dg.AssetCheckKey) ->
     with location(small_shop(tmp_path)) as made:
         (message,) = failures(made.check(key)).values()
         assert message == (
-            f"{key.asset_key.to_user_string()}: wanted a window that was exported, found none; "
+            f"{key.asset_key.to_user_string()}: expected a window that was exported, got none; "
             "materialize the asset first"
         )

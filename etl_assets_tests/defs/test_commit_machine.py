@@ -263,7 +263,7 @@ class Commits(RuleBasedStateMachine):
         """A run is killed between two of its works."""
         self.die(data.draw(st.sampled_from(self.runs)))
 
-    @rule(wanted=st.sampled_from(CONFIGURATIONS))
+    @rule(expected=st.sampled_from(CONFIGURATIONS))
     def configure(self, wanted: Wanted) -> None:
         """Somebody changes the settings; runs that have begun keep theirs."""
         self.wanted = wanted

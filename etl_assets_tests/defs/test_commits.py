@@ -399,7 +399,7 @@ def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_
     names = folder.names()
     other = staged(folder, 0, 2, run_id="slow", query=QUERY.model_copy(update={"where": "id > 1"}))
     slow = Exporter("slow", BEGAN - 2 * HOUR, None, follows=lambda run_id: False)
-    with other, pytest.raises(ShardError, match=r"found that of run older, made with where: none"):
+    with other, pytest.raises(ShardError, match=r"got that of run older, made with where: none"):
         csv.commit_shard(other, slow)
     assert folder.names() == names
     assert is_complete(folder, WANTED)

@@ -161,10 +161,10 @@ def refused(folder: Path, key: dg.AssetKey, damage: Callable[[Shop], object]) ->
 @pytest.mark.parametrize(
     ("old", "new", "cause"),
     [
-        (b"90071992547409", b"90071992547408", "wanted SHA-256 "),
-        (b"-1.00", b"-1.0", " bytes, found "),
-        (b'"",-1.00', b'"" ,-1.00', "wanted a whole record of 6 fields"),
-        (b"created_at", b"Created_at", "wanted the header "),
+        (b"90071992547409", b"90071992547408", "expected SHA-256 "),
+        (b"-1.00", b"-1.0", " bytes, got "),
+        (b'"",-1.00', b'"" ,-1.00', "expected a whole record of 6 fields"),
+        (b"created_at", b"Created_at", "expected the header "),
     ],
 )
 def test_a_file_that_does_not_fit_its_manifest_does_not_load(
@@ -192,7 +192,7 @@ def test_a_logical_table_does_not_load_when_a_shard_is_no_longer_proven(tmp_path
         tmp_path, ORDERS, lambda shop: (shop.window() / "demo.shop_01.orders_00.json").unlink()
     )
     assert "IncompleteError" in message
-    assert f"{TABLE_MANIFEST}: stale: wanted demo.shop_01.orders_00.json" in message
+    assert f"{TABLE_MANIFEST}: stale: expected demo.shop_01.orders_00.json" in message
 
 
 @pytest.mark.parametrize("key", [ORDERS, shard(*SHARDS[0])], ids=["table", "shard"])
@@ -201,7 +201,7 @@ def test_the_files_of_another_window_do_not_load(tmp_path: Path, key: dg.AssetKe
         shutil.copytree(shop.window(key=DAYS[0]), shop.window(), dirs_exist_ok=True)
 
     message = refused(tmp_path, key, damage)
-    assert f"wanted the manifest of orders for {DAY}, found that of orders for {DAYS[0]}" in message
+    assert f"expected the manifest of orders for {DAY}, got that of orders for {DAYS[0]}" in message
 
 
 def test_windows_whose_types_differ_load_in_columns_that_hold_both(tmp_path: Path) -> None:
@@ -230,4 +230,4 @@ def test_an_asset_of_ones_own_with_this_io_manager_is_told_what_it_takes(tmp_pat
         result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["own"])])
     (message,) = failures(result).values()
     assert "the output of own" in message
-    assert "found int" in message
+    assert "got int" in message

@@ -99,15 +99,13 @@ def test_the_first_window_is_the_first_whole_one(every: str, start: str, first: 
     ],
 )
 def test_any_other_key_is_refused(every: str, key: str) -> None:
-    wanted = rf"wanted the exact start of an? {every} that has ended \("
+    wanted = rf"expected the exact start of an? {every} that has ended \("
     with pytest.raises(UsageError, match=wanted):
         window_of(logical_table(every), key)
 
 
 def test_a_refusal_names_the_windows_that_there_are() -> None:
-    with pytest.raises(
-        UsageError, match=r"a day that has ended \(none yet\), found no such window"
-    ):
+    with pytest.raises(UsageError, match=r"a day that has ended \(none yet\), got no such window"):
         window_of(logical_table(start="2999-01-01"), "2026-11-02")
     with pytest.raises(UsageError, match=r"a month that has begun \(2026-01-01 to 20"):
         window_of(logical_table("month", "2026-01-01", column=None), "2026-01-02")

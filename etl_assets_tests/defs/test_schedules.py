@@ -191,7 +191,7 @@ def test_what_never_ticks_is_refused(tmp_path: Path, cron: str) -> None:
     with pytest.raises(ConfigError) as caught:
         location(tmp_path, cron)
     assert str(caught.value).endswith(
-        f"tables.orders.schedule: wanted a cron expression such as 0 2 * * *, found {cron!r}"
+        f"tables.orders.schedule: expected a cron expression such as 0 2 * * *, got {cron!r}"
     )
 
 

@@ -75,7 +75,7 @@ def _file(
     text = conventions.plain(stored)
     head = conventions.head(column.name for column in manifest.columns)
     if not text.startswith(head):
-        yield Difference("head", f"wanted {head!r}, found {text[: len(head) + 20]!r}")
+        yield Difference("head", f"expected {head!r}, got {text[: len(head) + 20]!r}")
         return
     body = records(text[len(head) :])
     if len(body) != record.rows:
@@ -90,7 +90,7 @@ def _rows(
     if case.limit is not None:
         wanted = min(case.limit, state.rows)
         if more or sum(found.values()) != wanted:
-            yield Difference("a trial's rows", f"wanted {wanted} of the table's, {_some(more)}")
+            yield Difference("a trial's rows", f"expected {wanted} of the table's, {_some(more)}")
         return
     if not lost and not more:
         return
@@ -114,7 +114,7 @@ def _manifest(case: Case, manifest: ShardManifest, state: Expected) -> Iterator[
     columns = [(column.name, column.type) for column in state.columns]
     found = [(column.name, column.type) for column in manifest.columns]
     if columns != found:
-        yield Difference("manifest: columns", f"wanted {columns}, found {found}")
+        yield Difference("manifest: columns", f"expected {columns}, got {found}")
     if case.limit is not None:
         return
     for name, wanted, got in (
@@ -123,7 +123,7 @@ def _manifest(case: Case, manifest: ShardManifest, state: Expected) -> Iterator[
         ("rows_outside", state.outside, manifest.rows_outside),
     ):
         if wanted != got and (name != "rows_outside" or not case.whole_command):
-            yield Difference(f"manifest: {name}", f"wanted {wanted}, found {got}")
+            yield Difference(f"manifest: {name}", f"expected {wanted}, got {got}")
     if case.writes and not manifest.snapshot.exact:
         yield Difference("manifest: exact", "false, though the account may lock")
 

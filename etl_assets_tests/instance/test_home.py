@@ -70,7 +70,7 @@ def test_settings_that_cannot_be_opened_are_told_in_one_line(tmp_path: Path) -> 
     done = etl_assets(shop.folder, *EXPORT, env={"DAGSTER_HOME": str(home)})
     assert done.code == 2
     (problem,) = done.problems
-    assert f"{home}/dagster.yaml: wanted settings that Dagster can open" in problem
+    assert f"{home}/dagster.yaml: expected settings that Dagster can open" in problem
     assert shop.names() == []
 
 
@@ -109,7 +109,7 @@ def _file_as_home(home: Path) -> None:
         (_half_made, "no such table: runs; move its damaged folders"),
         (_folder_as_settings, "dagster.yaml: the runs cannot be recorded there: Is a directory"),
         (_folder_as_database, "unable to open database file; let this account"),
-        (_other_bytes, "dagster.yaml: wanted text in UTF-8"),
+        (_other_bytes, "dagster.yaml: expected text in UTF-8"),
         (_file_as_home, "File exists; move away"),
     ],
 )

@@ -158,7 +158,7 @@ def test_a_bucket_that_is_not_there_fails_each_shard_with_the_cause(
     assert failed[0].startswith(
         f"failed: demo.shop_00.orders_00: s3://elsewhere/in/orders/{DAY}/"
         "_export.json: The specified bucket does not exist (NoSuchBucket); "
-        "make the bucket, or mend `output.directory`"
+        "make the bucket, or fix `output.directory`"
     )
     assert "Traceback" not in done.err
 

@@ -80,7 +80,7 @@ def test_columns_that_the_account_may_not_see_are_not_left_out_in_silence(
     granted(f"SELECT (id, a) ON {database}.{table}")
     if more:
         granted(f"{more} ON {database}.*")
-    told = r"columns: wanted SELECT granted on the table, found on some of its columns alone: "
+    told = r"columns: expected SELECT granted on the table, got on some of its columns alone: "
     for columns in (None, {"exclude": ["a"]}, {"include": ["id", "b"]}):
         with pytest.raises(ShardError, match=told):
             exporter.export(database, table, table_config(split=2, columns=columns))
@@ -96,7 +96,7 @@ def test_hidden_columns_are_found_where_the_server_gives_names_without_quotes(
     table = LogicalTable("orders", (Shard("orders", HOST, database, "t"),), table_config())
     engines = exporter.engines()
     with server.changed(sql_quote_show_create=0):
-        with pytest.raises(ShardError, match="wanted SELECT granted on the table"):
+        with pytest.raises(ShardError, match="expected SELECT granted on the table"):
             exporter.export(database, "t")
         findings, _ = compare(engines, [table], [table])
     engines.dispose()

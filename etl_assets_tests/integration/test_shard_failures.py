@@ -19,7 +19,7 @@ from etl_assets_tests.support.servers import Server
 
 
 def test_a_column_that_is_not_there_is_named(orders: str, exporter: Exporter) -> None:
-    with pytest.raises(ShardError, match=r"wanted colour, found id, title, card_no, created_at"):
+    with pytest.raises(ShardError, match=r"expected colour, got id, title, card_no, created_at"):
         exporter.export(orders, "t", table_config(columns={"exclude": ["colour"]}))
 
 
@@ -77,13 +77,13 @@ def test_a_wrong_count_leaves_no_file(
         return query.rows.with_only_columns(sa.func.count()).where(sa.column("id") > 0)
 
     monkeypatch.setattr(ShardQuery, "count", property(one_less))
-    with pytest.raises(CountMismatchError, match=r"wanted 999 rows.* found 1000"):
+    with pytest.raises(CountMismatchError, match=r"expected 999 rows.* found 1000"):
         exporter.export(orders, "t")
     assert exporter.files() == []
 
 
 def test_a_database_that_is_not_there_is_named(server: Server, exporter: Exporter) -> None:
-    with pytest.raises(ShardError, match=r"shop-a\.nowhere\.t: error (1049|1146): .*; mend the"):
+    with pytest.raises(ShardError, match=r"shop-a\.nowhere\.t: error (1049|1146): .*; fix the"):
         exporter.export("nowhere", "t", retries=3)
     assert exporter.retries == []
 

@@ -144,5 +144,5 @@ def test_a_daemonic_process_is_told_that_it_cannot(
 ) -> None:
     fill(server, database, *KEYS["int"])
     monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
-    with pytest.raises(ShardError, match="found one in a daemonic process"):
+    with pytest.raises(ShardError, match="got one in a daemonic process"):
         exporter.export(database, "t", table_config(split=2))

@@ -208,12 +208,12 @@ def test_zero_and_partial_dates_fail_their_shard_where_it_is_asked_for(
     zero_dates: str, exporter: Exporter
 ) -> None:
     exporter.csv = CsvFormat(zero_dates="error")
-    with pytest.raises(ShardError, match=r"found 3 in column 'd', .*, 1 in column 'ts'"):
+    with pytest.raises(ShardError, match=r"got 3 in column 'd', .*, 1 in column 'ts'"):
         exporter.export(zero_dates, "z")
     assert not list(exporter.folder.iterdir())
     assert exporter.export(zero_dates, "z", table_config(where="id = 3")).manifest.rows == 1
     assert exporter.export(zero_dates, "z", table_config(where="id > 3")).manifest.rows == 0
-    with pytest.raises(ShardError, match="found 1 in column 'd'"):
+    with pytest.raises(ShardError, match="got 1 in column 'd'"):
         exporter.export(zero_dates, "z", limit=1)
 
 

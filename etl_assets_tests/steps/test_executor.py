@@ -154,14 +154,17 @@ def test_docker_gets_the_settings_of_the_configuration(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("{imagee: x}", "docker.imagee: wanted image, found imagee"),
-        ("{imagee: x, networkk: y}", "docker.imagee: wanted image, found imagee"),
-        ("{image: [x]}", "docker.image: wanted "),
-        ("{networks: x}", "docker.networks: wanted "),
-        ("{registry: {url: x, user: y}}", "docker.registry.user: wanted a key that Dagster knows"),
+        ("{imagee: x}", "docker.imagee: expected image, got imagee"),
+        ("{imagee: x, networkk: y}", "docker.imagee: expected image, got imagee"),
+        ("{image: [x]}", "docker.image: expected "),
+        ("{networks: x}", "docker.networks: expected "),
+        (
+            "{registry: {url: x, user: y}}",
+            "docker.registry.user: expected a key that Dagster knows",
+        ),
         (
             "{registry: {url: x, username: y}}",
-            "docker.registry.password: wanted this key, found none",
+            "docker.registry.password: expected this key, got none",
         ),
     ],
 )
@@ -198,6 +201,6 @@ def test_kubernetes_gets_the_settings_of_the_configuration(
 
 @needs_k8s
 def test_a_setting_that_kubernetes_does_not_know_fails_the_loading(tmp_path: Path) -> None:
-    text = r"^etl_assets\.yaml:17: execution\.k8s\.job_imagee: wanted job_image, found job_imagee$"
+    text = r"^etl_assets\.yaml:17: execution\.k8s\.job_imagee: expected job_image, got job_imagee$"
     with pytest.raises(ConfigError, match=text):
         definitions(tmp_path, "{executor: k8s, k8s: {job_imagee: etl}}")

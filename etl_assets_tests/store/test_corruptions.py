@@ -1,4 +1,4 @@
-"""Charter: whatever happens to a window's files, `verify` names file, cause and what mends it.
+"""Charter: whatever happens to a window's files, `verify` names file, cause and what fixes it.
 
 A table of corruptions, each done to a window of every compression. What a finding advises is done
 as well, and then nothing is found.
@@ -45,7 +45,7 @@ def window(tmp_path: Path) -> Callable[[Compression], Window]:
     return made
 
 
-def mended(window: Window, findings: list[str]) -> bool:
+def fixed(window: Window, findings: list[str]) -> bool:
     """Whether following the findings' advice leaves nothing to find."""
     window.follow([ascii_path(line) for line in findings])
     return window.findings() == []
@@ -74,7 +74,7 @@ def test_a_corrupt_csv_is_found_and_the_advice_mends_it(
     assert finding.endswith(ANEW if same_size else RESUME)
     with pytest.raises(CsvError, match="run `etl-assets verify`"):
         read_export(made.path)
-    assert mended(made, [finding])
+    assert fixed(made, [finding])
 
 
 @compressions
@@ -92,7 +92,7 @@ def test_a_corrupt_manifest_is_found_and_the_advice_mends_it(
     assert table.startswith(f"{made.table}: stale, {made.proof(0).name} proves nothing")
     with pytest.raises(EtlAssetsError):
         read_export(made.path)
-    assert mended(made, [first, table])
+    assert fixed(made, [first, table])
 
 
 @compressions
@@ -109,7 +109,7 @@ def test_an_edited_number_is_found_and_the_advice_mends_it(
     assert table.endswith(f"{made.proof(0).name} says something else of its shard{ANEW}")
     with pytest.raises(CsvError, match="run `etl-assets verify`"):
         read_export(made.file(0))
-    assert mended(made, [csv, table])
+    assert fixed(made, [csv, table])
 
 
 @compressions
@@ -125,7 +125,7 @@ def test_a_corrupt_folder_is_found_and_the_advice_mends_it(
         ending in line.split(": ")[0].removeprefix(str(made.path)) and line.endswith(said)
         for line in found
     ), found
-    assert mended(made, found)
+    assert fixed(made, found)
 
 
 @compressions
@@ -140,7 +140,7 @@ def test_exchanged_files_are_each_called_by_their_names(
         "not what its own does"
         for one, other in ((0, 1), (1, 0))
     ]
-    assert mended(made, found)
+    assert fixed(made, found)
 
 
 @compressions
@@ -151,12 +151,12 @@ def test_exchanged_manifests_are_each_called_by_their_names(
     swap(made.proof(0), made.proof(1))
     first, second, table = made.findings()
     assert first == (
-        f"{made.proof(0)}: wanted the manifest of {SHARDS[0]} for {KEY}, "
-        f"found that of {SHARDS[1]} for {KEY}{RESUME}"
+        f"{made.proof(0)}: expected the manifest of {SHARDS[0]} for {KEY}, "
+        f"got that of {SHARDS[1]} for {KEY}{RESUME}"
     )
-    assert second.startswith(f"{made.proof(1)}: wanted the manifest of {SHARDS[1]}")
+    assert second.startswith(f"{made.proof(1)}: expected the manifest of {SHARDS[1]}")
     assert table.startswith(f"{made.table}: stale")
-    assert mended(made, [first, second, table])
+    assert fixed(made, [first, second, table])
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
@@ -191,7 +191,7 @@ def test_a_compressed_stream_that_is_there_twice_has_too_many_records(
     path = made.file(2)
     path.write_bytes(path.read_bytes() * 2)
     (finding,) = made.findings()
-    assert "wanted 3 records, found 7" in finding
+    assert "expected 3 records, got 7" in finding
     assert finding.endswith(RESUME)
 
 

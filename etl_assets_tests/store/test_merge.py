@@ -116,9 +116,9 @@ def test_a_window_is_complete_with_its_merged_file_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (b"2,b", b"2,c", "its SHA-256: wanted "),
-        (b"2,b", b'"\n"', "its records: wanted 2, found 3"),
-        (b"id,", b"ix,", "byte 0: wanted the header of its columns"),
+        (b"2,b", b"2,c", "its SHA-256: expected "),
+        (b"2,b", b'"\n"', "its records: expected 2, got 3"),
+        (b"id,", b"ix,", "byte 0: expected the header of its columns"),
     ],
 )
 def test_a_file_that_is_not_what_its_manifest_says_is_not_merged(

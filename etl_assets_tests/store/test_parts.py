@@ -152,7 +152,7 @@ def _swap(path: Path) -> None:
 @pytest.mark.parametrize(
     ("corrupt", "cause"),
     [
-        (_flip, "wanted SHA-256"),
+        (_flip, "expected SHA-256"),
         (_swap, r"holds what the manifest of .*orders_01\.part-2\.csv says"),
         (Path.unlink, "missing, though its manifest is there"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, found"),
@@ -180,7 +180,7 @@ def test_sums_that_are_not_those_of_the_parts_are_no_manifest(folder: LocalFolde
     name = manifest_name(SHARDS[1])
     facts = folder.read_json(name)
     for changes in ({"rows": 4}, {"bytes": 1}, {"parts": facts["parts"][:2]}):
-        with pytest.raises(ValidationError, match="wanted the rows and bytes of its parts"):
+        with pytest.raises(ValidationError, match="expected the rows and bytes of its parts"):
             ShardManifest.model_validate(facts | changes)
     folder.write_json(name, facts | {"rows": 4})
     assert any(f"{name}: is not a shard's manifest" in finding for finding in findings(folder))
@@ -201,7 +201,7 @@ def test_files_of_other_names_prove_nothing(folder: LocalFolder) -> None:
     facts = folder.read_json(name)
     parts = facts["parts"]
     folder.write_json(name, facts | {"parts": [parts[1], parts[0], parts[2]]})
-    with pytest.raises(CsvError, match="wanted the manifest of the shard of its name"):
+    with pytest.raises(CsvError, match="expected the manifest of the shard of its name"):
         proven_shard(folder, name)
     assert any("orders_01.csv or its parts, found" in finding for finding in findings(folder))
 

@@ -127,8 +127,8 @@ def test_columns_come_in_the_order_that_is_asked_for(path: Path) -> None:
 
 def test_a_column_that_is_not_there_is_named(path: Path) -> None:
     said = refusal(path, UsageError, columns=["id", "colour"])
-    assert "wanted names out of id, name, found colour" in said
-    assert "wanted a list of names, found 'id'" in refusal(path, UsageError, columns="id")
+    assert "expected names out of id, name, got colour" in said
+    assert "expected a list of names, got 'id'" in refusal(path, UsageError, columns="id")
 
 
 def test_decimals_are_numbers_or_the_server_s_text(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_decimals_are_numbers_or_the_server_s_text(tmp_path: Path) -> None:
     text = read_export(tmp_path, decimals="string")["it"]
     assert text.dtype == "string"
     assert text.tolist() == ["1.50", "-0.00", pd.NA]
-    assert "wanted 'decimal' or 'string'" in refusal(tmp_path, UsageError, decimals="float")
+    assert "expected 'decimal' or 'string'" in refusal(tmp_path, UsageError, decimals="float")
 
 
 # Shards that differ
@@ -210,7 +210,7 @@ def test_a_csv_without_a_manifest_is_unproven(path: Path) -> None:
     (path / manifest_name(SHARDS[0])).unlink()
     said = refusal(path / csv_name(SHARDS[0], PLAIN), CsvError)
     assert said.startswith(f"{path / manifest_name(SHARDS[0])}: the shard is unproven: ")
-    assert "found none" in said
+    assert "got none" in said
     assert "etl-assets verify" in said
 
 
@@ -223,13 +223,13 @@ def test_an_older_copy_is_not_what_its_manifest_proves(path: Path) -> None:
 def test_the_manifest_of_another_shard_proves_nothing(path: Path) -> None:
     (path / manifest_name(SHARDS[1])).write_bytes((path / manifest_name(SHARDS[0])).read_bytes())
     said = refusal(path / csv_name(SHARDS[1], PLAIN), CsvError)
-    assert f"found that of {SHARDS[0]}" in said
+    assert f"got that of {SHARDS[0]}" in said
 
 
 def test_a_manifest_cannot_name_a_file_elsewhere(folder: LocalFolder, path: Path) -> None:
     outside = manifest(SHARDS[0], file=f"../{csv_name(SHARDS[0], PLAIN)}")
     folder.write_json(manifest_name(SHARDS[0]), outside.as_json())
-    assert "wanted the manifest of the shard of its name" in refusal(
+    assert "expected the manifest of the shard of its name" in refusal(
         path / manifest_name(SHARDS[0]), CsvError
     )
 
@@ -237,19 +237,19 @@ def test_a_manifest_cannot_name_a_file_elsewhere(folder: LocalFolder, path: Path
 def test_a_window_that_is_not_complete_is_refused(path: Path) -> None:
     (path / TABLE_MANIFEST).unlink()
     said = refusal(path, IncompleteError)
-    assert said.startswith(f"{path / TABLE_MANIFEST}: wanted the manifest of a complete window")
-    assert "found none; export the window" in said
+    assert said.startswith(f"{path / TABLE_MANIFEST}: expected the manifest of a complete window")
+    assert "got none; export the window" in said
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"table": "orders"}'])
 def test_a_broken_table_manifest_is_refused(path: Path, text: str) -> None:
     (path / TABLE_MANIFEST).write_text(text)
-    assert "found what is none; export the window" in refusal(path, IncompleteError)
+    assert "got what is none; export the window" in refusal(path, IncompleteError)
 
 
 def test_a_table_manifest_without_shards_is_refused(folder: LocalFolder, path: Path) -> None:
     folder.write_json(TABLE_MANIFEST, folder.read_json(TABLE_MANIFEST) | {"shards": []})
-    assert "found what is none" in refusal(path, IncompleteError)
+    assert "got what is none" in refusal(path, IncompleteError)
 
 
 def test_a_stale_table_manifest_is_refused(folder: LocalFolder, path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_stale_table_manifest_is_refused(folder: LocalFolder, path: Path) -> N
 
 def test_a_window_that_lacks_a_manifest_is_refused(path: Path) -> None:
     (path / manifest_name(SHARDS[2])).unlink()
-    assert "found none; run `etl-assets verify`" in refusal(path, IncompleteError)
+    assert "got none; run `etl-assets verify`" in refusal(path, IncompleteError)
 
 
 def test_a_missing_csv_is_named(path: Path) -> None:

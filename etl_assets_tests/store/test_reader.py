@@ -207,14 +207,14 @@ def refusal(folder: LocalFolder, manifest: ShardManifest) -> str:
 @pytest.mark.parametrize("rows", [1, 3])
 def test_a_wrong_record_count_is_refused(folder: LocalFolder, rows: int) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "a"), (2, "b")], rows=rows)
-    assert f"wanted {rows} records, found 2" in refusal(folder, manifest)
+    assert f"expected {rows} records, got 2" in refusal(folder, manifest)
 
 
 def test_another_header_is_refused(folder: LocalFolder, tmp_path: Path) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "2")])
     path = tmp_path / manifest.files[0].file
     path.write_bytes(path.read_bytes().replace(b"id,name", b"name,id"))
-    assert r"wanted the header b'id,name\n', found b'name,id\n'" in refusal(folder, manifest)
+    assert r"expected the header b'id,name\n', got b'name,id\n'" in refusal(folder, manifest)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
@@ -246,10 +246,10 @@ def test_a_file_of_the_right_size_and_shape_is_refused_by_its_hash(
     path = tmp_path / manifest.files[0].file
     path.write_bytes(path.read_bytes().replace(b"1,a", b"2,a"))
     said = refusal(folder, manifest)
-    assert f"wanted SHA-256 {manifest.sha256}, found " in said
+    assert f"expected SHA-256 {manifest.sha256}, got " in said
     assert said.endswith("; run `etl-assets verify`")
 
 
 def test_a_file_of_other_bytes_is_refused_though_its_rows_are_right(folder: LocalFolder) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "a")], bytes=4)
-    assert "wanted 4 bytes, found 12" in refusal(folder, manifest)
+    assert "expected 4 bytes, got 12" in refusal(folder, manifest)

@@ -112,7 +112,7 @@ def test_a_file_is_read_to_its_end_wherever_its_records_break_off(
 def test_a_folder_that_was_copied_from_another_window_is_found(window: Path) -> None:
     found = list(verify_window(LocalFolder(window), replace(WANTED, partition="2026-11-02")))
     assert len(found) == len(SHARDS) + 1
-    assert all("for 2026-11-02, found that of" in line for line in found[:-1])
+    assert all("for 2026-11-02, got that of" in line for line in found[:-1])
     assert "_manifest.json: stale" in found[-1]
 
 

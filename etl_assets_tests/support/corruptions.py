@@ -135,52 +135,52 @@ def dead_writer(window: Window) -> None:
 CSV_CORRUPTIONS: dict[str, tuple[Callable[[Window], object], str]] = {
     "a missing record": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"10,\n", b"")),
-        "wanted 3 records, found 2",
+        "expected 3 records, got 2",
     ),
     "an extra record": (
         lambda w: w.repack(0, lambda csv: csv + b"99,x\n"),
-        "wanted 3 records, found 4",
+        "expected 3 records, got 4",
     ),
     "a record in place of another": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"name 0", b"name 8")),
-        "wanted ",
+        "expected ",
     ),
     "cut inside a record": (
         lambda w: w.repack(0, lambda csv: csv[:-2]),
-        "wanted a whole record of 2 fields",
+        "expected a whole record of 2 fields",
     ),
     "another header": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"id,name", b"name,id")),
-        r"wanted the header b'id,name\n', found b'name,id\n'",
+        r"expected the header b'id,name\n', got b'name,id\n'",
     ),
     "a wider header": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"id,name", b"id,name,x")),
-        "byte 0: wanted a whole record of 2 fields, found b'id,name,x'",
+        "byte 0: expected a whole record of 2 fields, got b'id,name,x'",
     ),
     "a byte order mark": (
         lambda w: w.repack(0, lambda csv: b"\xef\xbb\xbf" + csv),
-        r"found b'\xef\xbb\xbfid,name\n'",
+        r"got b'\xef\xbb\xbfid,name\n'",
     ),
     "bytes that are not UTF-8": (
         lambda w: w.repack(0, lambda csv: csv.replace("ä".encode(), b"\xe4\xe4")),
-        r"byte 21: wanted UTF-8, found b'20,\xe4\xe4\n'",
+        r"byte 21: expected UTF-8, got b'20,\xe4\xe4\n'",
     ),
     "a bare CR": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"name 0", b"name\r0")),
-        r"byte 8: wanted a whole record of 2 fields, found b'0,name\r0'",
+        r"byte 8: expected a whole record of 2 fields, got b'0,name\r0'",
     ),
     "line ends of Windows": (
         lambda w: w.repack(0, lambda csv: csv.replace(b"\n", b"\r\n")),
-        r"byte 0: wanted a whole record of 2 fields, found b'id,name\r'",
+        r"byte 0: expected a whole record of 2 fields, got b'id,name\r'",
     ),
-    "an empty file": (lambda w: w.file(0).write_bytes(b""), " bytes, found 0"),
+    "an empty file": (lambda w: w.file(0).write_bytes(b""), " bytes, got 0"),
     "a truncated file": (
         lambda w: w.file(0).write_bytes(w.file(0).read_bytes()[:-3]),
-        " bytes, found ",
+        " bytes, got ",
     ),
     "garbage at the end": (
         lambda w: w.file(0).write_bytes(w.file(0).read_bytes() + b"\xff\0"),
-        " bytes, found ",
+        " bytes, got ",
     ),
     "a flipped bit": (lambda w: flip(w.file(0), 9), ""),
 }
@@ -212,17 +212,17 @@ MANIFEST_CORRUPTIONS: dict[str, tuple[Callable[[Window], object], str, str]] = {
     ),
     "of another window": (
         lambda w: w.edit(w.proof(0), partition="2026-10-31"),
-        f"for {KEY}, found that of {SHARDS[0]} for 2026-10-31",
+        f"for {KEY}, got that of {SHARDS[0]} for 2026-10-31",
         RESUME,
     ),
     "of another shard": (
         lambda w: w.proof(0).write_bytes(w.proof(1).read_bytes()),
-        f"wanted the manifest of {SHARDS[0]} for {KEY}, found that of {SHARDS[1]}",
+        f"expected the manifest of {SHARDS[0]} for {KEY}, got that of {SHARDS[1]}",
         RESUME,
     ),
     "of another file": (
         lambda w: w.edit(w.proof(0), file=f"../{w.file(0).name}"),
-        f"wanted it to name {SHARDS[0]}.csv",
+        f"expected it to name {SHARDS[0]}.csv",
         RESUME,
     ),
     "of a trial": (lambda w: w.edit(w.proof(0), sample=3), "of a trial of at most 3 rows", RESUME),
@@ -236,9 +236,9 @@ MANIFEST_CORRUPTIONS: dict[str, tuple[Callable[[Window], object], str, str]] = {
 """What is done to the first shard's manifest, a cause that is named, and the next step."""
 
 NUMBERS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "rows": ({"rows": 4}, "wanted 4 records, found 3", ANEW),
-    "bytes": ({"bytes": 4}, "wanted 4 bytes, found ", RESUME),
-    "sha256": ({"sha256": "00" * 32}, f"wanted SHA-256 {'00' * 32}, found ", ANEW),
+    "rows": ({"rows": 4}, "expected 4 records, got 3", ANEW),
+    "bytes": ({"bytes": 4}, "expected 4 bytes, got ", RESUME),
+    "sha256": ({"sha256": "00" * 32}, f"expected SHA-256 {'00' * 32}, got ", ANEW),
     "source_rows": ({"source_rows": 4}, "the server counted 4 rows, not 3", ANEW),
 }
 """Facts of a manifest that are edited: what is said of its CSV."""

@@ -37,7 +37,7 @@ _MYSQL_OPTIONS = ("--mysqlx=OFF",)
 
 
 def _restart_by_hand(how: signal.Signals) -> None:
-    raise RuntimeError(f"wanted a private server to end with {how.name}, found a given one")
+    raise RuntimeError(f"expected a private server to end with {how.name}, got a given one")
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _started_server(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     found = shutil.which("mariadbd") or shutil.which("mysqld")
     if found is None:
         raise RuntimeError(
-            f"wanted mariadbd or mysqld on PATH, or {URL_VARIABLE} set, found neither; "
+            f"expected mariadbd or mysqld on PATH, or {URL_VARIABLE} set, got neither; "
             "install one, on Debian as root: apt-get install mariadb-server"
         )
     # A mysqld may be another name for mariadbd.

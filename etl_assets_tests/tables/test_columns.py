@@ -96,7 +96,7 @@ def test_names_compare_without_case_and_sizes_do_not_matter_to_a_union() -> None
 
 def test_a_column_of_two_families_has_no_union() -> None:
     tables = {SHARDS[0]: (Column("a", "int"),), SHARDS[1]: (Column("a", "varchar(5)"),)}
-    with pytest.raises(IncompleteError, match=r"'a', found int in .*orders_0, varchar\(5\) in"):
+    with pytest.raises(IncompleteError, match=r"'a', got int in .*orders_0, varchar\(5\) in"):
         united_columns(tables)
 
 
@@ -151,5 +151,5 @@ def test_a_selection_compares_names_as_the_server_does() -> None:
     assert names(found) == "idat"
     found = selected_columns(SHARDS[0], USUAL, ColumnSelection(include=("AT", "Id")))
     assert names(found) == "idat"
-    with pytest.raises(ShardError, match="wanted none_such, found id, name, at"):
+    with pytest.raises(ShardError, match="expected none_such, got id, name, at"):
         selected_columns(SHARDS[0], USUAL, ColumnSelection(include=("id", "none_such")))

@@ -65,9 +65,9 @@ def pattern(**changes: object) -> str:
         "5",
         '{"patterns": 5}',
         '{"patterns": [{"table": "orders"}]}',
-        pattern(found=["t"]),
-        pattern(found={"s": "orders"}),
-        pattern(found={"s": [5]}),
+        pattern(got=["t"]),
+        pattern(got={"s": "orders"}),
+        pattern(got={"s": [5]}),
         pattern(host=["h"]),
         "\0",
     ],
@@ -81,7 +81,7 @@ def test_any_other_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_conflict_that_was_not_resolved_is_named_with_its_line(tmp_path: Path) -> None:
     text = pattern().replace("[", "[\n<<<<<<< HEAD\n", 1)
     (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:2: wanted the file that"):
+    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:2: expected the file that"):
         read_lock(tmp_path)
 
 

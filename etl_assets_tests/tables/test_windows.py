@@ -78,13 +78,13 @@ def test_every_date_is_in_exactly_one_hour(date: Any, hour: int) -> None:
 
 @pytest.mark.parametrize("kind", ["varchar", "json", "year", "decimal", "time", "blob"])
 def test_a_column_that_tells_no_time_is_refused(kind: str) -> None:
-    wanted = f"wanted a DATE, DATETIME, TIMESTAMP or integer column, found {kind.upper()}"
+    wanted = f"expected a DATE, DATETIME, TIMESTAMP or integer column, got {kind.upper()}"
     with pytest.raises(ValueError, match=wanted):
         bounds(SHANGHAI, kind)
 
 
 def test_an_integer_needs_a_unit() -> None:
-    with pytest.raises(ValueError, match="wanted `unit: s` or `unit: ms`"):
+    with pytest.raises(ValueError, match="expected `unit: s` or `unit: ms`"):
         bounds(SHANGHAI, "bigint")
 
 
@@ -125,6 +125,6 @@ def test_a_midnight_that_clocks_skip_belongs_to_the_window_before_it(zone: str, 
 @pytest.mark.parametrize("kind", ["date", "datetime", "timestamp"])
 def test_a_unit_beside_a_column_that_is_no_integer_is_refused(kind: str) -> None:
     with pytest.raises(
-        ValueError, match=f"wanted an integer column for `unit: s`, found {kind.upper()}"
+        ValueError, match=f"expected an integer column for `unit: s`, got {kind.upper()}"
     ):
         bounds(SHANGHAI, kind, unit="s")

@@ -106,7 +106,7 @@ def _by_window(connection: Connection, cut: Cut, parts: int) -> list[Key]:
 
 
 def _shares(rows: Sequence[int], parts: int) -> list[tuple[int, float]]:
-    """Where to cut several things that hold so many rows: in which, and behind what share of it."""
+    """Where to cut several things that hold so many rows: in which, and after what share of it."""
     ends = list(accumulate(rows))
     found = []
     for part in range(1, parts):

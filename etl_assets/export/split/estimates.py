@@ -96,7 +96,7 @@ class Index:
                 self.bucket(bucket.before, bucket.low, middle),
                 self.bucket(bucket.before, middle, bucket.high),
             ]
-        # A single value: the column behind it tells its rows apart.
+        # A single value: the column after it tells its rows apart.
         inside = self._inside(bucket.key_at(self.columns))
         return [bucket] if inside is None else [inside]
 

@@ -125,10 +125,10 @@ class SplitExport:
         parts: PartProcesses,
         proof: PartsProof,
     ) -> tuple[tuple[StagedFile, Written], ...]:
-        """The first part's records, and those of the others behind them."""
+        """The first part's records, and those of the others after them."""
         file = stage(None)
-        behind = (block for part in self._others(parts, proof) for block in part.scratch.blocks())
-        written = self._write_own(file, snapshot, query, parts, behind)
+        after = (block for part in self._others(parts, proof) for block in part.scratch.blocks())
+        written = self._write_own(file, snapshot, query, parts, after)
         others = sum(part.done.rows for part in parts.parts if part.done is not None)
         return ((file, replace(written, rows=written.rows + others)),)
 
@@ -147,7 +147,7 @@ class SplitExport:
         for number, part in enumerate(self._others(parts, proof), 2):
             file = stage(number)
             blocks = part.scratch.blocks()
-            written = write_records(file, self._task.csv, names, (), _silent, behind=blocks)
+            written = write_records(file, self._task.csv, names, (), _silent, after=blocks)
             assert part.done is not None
             files.append((file, replace(written, rows=part.done.rows)))
         return tuple(files)
@@ -164,7 +164,7 @@ class SplitExport:
         snapshot: Snapshot,
         query: ShardQuery,
         parts: PartProcesses,
-        behind: Iterable[bytes] = (),
+        after: Iterable[bytes] = (),
     ) -> Written:
         def on_progress(rows: int, size: int) -> None:
             self._own = Told(rows, size)
@@ -177,7 +177,7 @@ class SplitExport:
             [column.name for column in query.columns],
             extract(snapshot.connection, query, self._task.csv),
             on_progress,
-            behind,
+            after,
         )
 
     def _tell(self, parts: PartProcesses) -> None:
@@ -190,8 +190,8 @@ class SplitExport:
             if part.seen is not None and part.seen.columns != snapshot.columns:
                 raise ShardError(
                     f"{self._task.shard}",
-                    wanted="the same columns in all parts",
-                    found="others in one that began a moment later: the table was altered",
+                    expected="the same columns in all parts",
+                    got="others in one that began a moment later: the table was altered",
                     next_step="export it again",
                 )
 

@@ -66,7 +66,7 @@ class KeyColumn(ABC):
         return None
 
     def raw_at(self, place: int) -> str:
-        """A raw value for a place that is not behind the last."""
+        """A raw value for a place that is not after the last."""
         raise NotImplementedError
 
 

@@ -102,7 +102,7 @@ def _orders_char(collation: str, engine: str, *, is_mariadb: bool) -> bool:
     """Whether an index of a CHAR column has the order of comparisons, whatever is in it.
 
     MariaDB's indexes order the padded values, and comparisons the stripped ones. Without padding
-    'a' comes behind 'a\\t' in an index and before it by `<`; where a character has no weight (NUL
+    'a' comes after 'a\\t' in an index and before it by `<`; where a character has no weight (NUL
     in the collations of the Unicode algorithm), a range even gives rows that are not in it. So
     there only collations count in which each character has one weight. MySQL does the same in
     MyISAM tables with its collations without padding.

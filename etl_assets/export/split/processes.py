@@ -74,7 +74,7 @@ class Part:
 class PartProcesses:
     """The parts of a shard table but for the first, each in a process of its own.
 
-    As a context manager it lets none of them go on behind its end.
+    As a context manager it lets none of them go on after its end.
     """
 
     def __init__(self, engines: Engines, task: ShardTask, united: Columns | None) -> None:
@@ -114,8 +114,8 @@ class PartProcesses:
         if multiprocessing.current_process().daemon:
             raise ShardError(
                 f"{self._shard}: split",
-                wanted="a step that may start processes of its own",
-                found="one in a daemonic process, which may not",
+                expected="a step that may start processes of its own",
+                got="one in a daemonic process, which may not",
                 next_step="set `split: 1`, or another `execution.executor`",
             )
         context = _warm_context()
@@ -190,8 +190,8 @@ class PartProcesses:
         number = self.parts.index(part) + 2
         return ShardError(
             f"{self._shard}: the process of part {number} of {len(self.parts) + 1} ended",
-            wanted="a file",
-            found=how,
+            expected="a file",
+            got=how,
             next_step="see to the memory of this machine, and export with --resume",
         )
 

@@ -99,7 +99,7 @@ class PartsProof:
         if rows != whole:
             raise PartsMismatchError(
                 f"{self._task.shard}: split",
-                wanted=f"{whole} rows in all parts together, as the server counted the whole "
+                expected=f"{whole} rows in all parts together, as the server counted the whole "
                 "in the same snapshot",
-                found=f"{rows}",
+                got=f"{rows}",
             )

@@ -38,11 +38,11 @@ UNREACHABLE = frozenset({2002, 2003})
 _NEXT_STEPS: Mapping[int, str] = {
     1044: "grant SELECT on the database to the account",
     1045: "check the account and the password variable of the host",
-    1049: "mend the pattern of the shard, or create the database",
-    1054: "mend `columns` or `partition.column` of the logical table",
+    1049: "fix the pattern of the shard, or create the database",
+    1054: "fix `columns` or `partition.column` of the logical table",
     1142: "grant SELECT on the table to the account",
     1143: "grant SELECT on the table to the account",
-    1146: "mend the pattern of the shard, or put the table back and export with --resume",
+    1146: "fix the pattern of the shard, or put the table back and export with --resume",
     2003: "see that the server runs and can be reached from here",
 }
 

@@ -47,8 +47,8 @@ def refuse_hidden_columns(
     if _hides_columns(connection, shard, len(columns)):
         raise ShardError(
             f"{shard}: columns",
-            wanted="SELECT granted on the table",
-            found="on some of its columns alone: " + ", ".join(column.name for column in columns),
+            expected="SELECT granted on the table",
+            got="on some of its columns alone: " + ", ".join(column.name for column in columns),
             next_step="grant SELECT on the table to the account, or name what to export of these "
             "with `columns: {include: […]}`",
         )
