@@ -195,7 +195,7 @@ def test_what_is_quoted_without_need_is_read_all_the_same() -> None:
 
 
 def test_the_offset_of_a_fault_is_named() -> None:
-    with pytest.raises(CsvError, match=r"^byte 8: .* found b'e'$"):
+    with pytest.raises(CsvError, match=r"^byte 8: .* got b'e'$"):
         list(RecordReader(CsvFormat(), 2).records([b"a,b\nc", b",d\ne\n"]))
 
 
@@ -227,7 +227,7 @@ def test_hopeless_data_is_refused_at_its_first_line() -> None:
         yield b"no second field\n"
         pytest.fail("read on after a line that nothing can fix")
 
-    with pytest.raises(CsvError, match=r"^byte 0: .* found b'no second field'$"):
+    with pytest.raises(CsvError, match=r"^byte 0: .* got b'no second field'$"):
         list(RecordReader(CsvFormat(), 2).records(blocks()))
 
 

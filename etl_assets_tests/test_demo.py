@@ -117,7 +117,7 @@ def test_the_configuration_is_written_once_and_is_the_one_of_the_repository(
 def test_another_configuration_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / CONFIG_NAME
     path.write_text("hosts: {}\n")
-    with pytest.raises(UsageError, match=r"expected .* found .*; .*--directory") as refusal:
+    with pytest.raises(UsageError, match=r"expected .* got .*; .*--directory") as refusal:
         write_config(tmp_path)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)

@@ -29,7 +29,7 @@ def test_a_wrong_setting_names_its_key_and_survives_pickling() -> None:
 
 def test_an_error_is_one_line_whatever_it_is_about() -> None:
     error = errors.ShardError("s.t", got="line one\nline two", next_step="see\nthe log")
-    assert str(error) == "s.t: found line one line two; see the log"
+    assert str(error) == "s.t: got line one line two; see the log"
 
 
 def test_usage_and_configuration_exit_with_2() -> None:

@@ -74,7 +74,7 @@ def test_one_way_is_named_and_it_holds_no_secret(given: dict[str, object], told:
         (["sh", "-c", f"echo '{SECRET[:4]}'; echo '{SECRET[:4]}' >&2; exit 7"], "exit code 7;"),
         (["no-such-program"], "a program that can be run, got No such file"),
         (["sh", "-c", "sleep 60 & wait"], "a password within 0.2 s and 65536 bytes, got none"),
-        (["sh", "-c", "exec >&-; sleep 60 & wait"], "a password within 0.2 s .* found none yet"),
+        (["sh", "-c", "exec >&-; sleep 60 & wait"], "a password within 0.2 s .* got none yet"),
     ],
 )
 def test_a_command_that_fails_is_one_error_without_what_it_said(

@@ -375,7 +375,7 @@ def test_warnings_that_cannot_all_be_read_fail_the_shard(
                 connection.exec_driver_sql("SET SESSION max_error_count = 2")
             list(extract(connection, query, CsvFormat()))
 
-    told = r"t: 3 warnings, .* found 2, .*`where` of table orders"
+    told = r"t: 3 warnings, .* got 2, .*`where` of table orders"
     with server.changed(max_error_count=2), pytest.raises(ShardError, match=told):
         read()
 

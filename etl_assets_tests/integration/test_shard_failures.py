@@ -77,7 +77,7 @@ def test_a_wrong_count_leaves_no_file(
         return query.rows.with_only_columns(sa.func.count()).where(sa.column("id") > 0)
 
     monkeypatch.setattr(ShardQuery, "count", property(one_less))
-    with pytest.raises(CountMismatchError, match=r"expected 999 rows.* found 1000"):
+    with pytest.raises(CountMismatchError, match=r"expected 999 rows.* got 1000"):
         exporter.export(orders, "t")
     assert exporter.files() == []
 

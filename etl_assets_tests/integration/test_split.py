@@ -134,7 +134,7 @@ def test_ranges_that_leave_out_a_row_are_found_and_the_whole_is_exported(
     assert len(exported.rows) == 1000
     assert exported.manifest.snapshot.parts is None
     assert re.search(
-        r"t: split: expected 1000 rows .* found 999; it is exported in one part", exporter.notes[-1]
+        r"t: split: expected 1000 rows .* got 999; it is exported in one part", exporter.notes[-1]
     )
 
 

@@ -155,7 +155,7 @@ def _swap(path: Path) -> None:
         (_flip, "expected SHA-256"),
         (_swap, r"holds what the manifest of .*orders_01\.part-2\.csv says"),
         (Path.unlink, "missing, though its manifest is there"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, found"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, got"),
     ],
 )
 def test_what_befalls_a_part_is_found_by_its_name(

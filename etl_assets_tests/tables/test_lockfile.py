@@ -65,9 +65,9 @@ def pattern(**changes: object) -> str:
         "5",
         '{"patterns": 5}',
         '{"patterns": [{"table": "orders"}]}',
-        pattern(got=["t"]),
-        pattern(got={"s": "orders"}),
-        pattern(got={"s": [5]}),
+        pattern(found=["t"]),
+        pattern(found={"s": "orders"}),
+        pattern(found={"s": [5]}),
         pattern(host=["h"]),
         "\0",
     ],
@@ -87,7 +87,7 @@ def test_a_conflict_that_was_not_resolved_is_named_with_its_line(tmp_path: Path)
 
 def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).mkdir()
-    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:1: .* found Is a directory"):
+    with pytest.raises(ConfigError, match=r"^etl_assets\.lock:1: .* got Is a directory"):
         read_lock(tmp_path)
 
 

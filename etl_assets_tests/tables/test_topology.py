@@ -125,7 +125,7 @@ def test_shards_stand_in_the_configuration_s_order(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_is_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"shards\[1\]\.tables: .* found h\.s\.t_1 twice"):
+    with pytest.raises(ConfigError, match=r"shards\[1\]\.tables: .* got h\.s\.t_1 twice"):
         shards(tmp_path, {"tables": "s.t_{0..1}"}, {"tables": "s.t_{1..2}"})
 
 
