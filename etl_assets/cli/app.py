@@ -106,8 +106,8 @@ def discover(config: Path | None) -> int:
 @click.option("--shards-gone", is_flag=True, help="Remove files of shards not configured any more.")
 def export(tables: tuple[str, ...], **options: Any) -> int:
     """Export windows of logical tables; without TABLE, of all that have the key."""
-    from etl_assets.cli.asked import ExportOptions  # noqa: PLC0415
     from etl_assets.cli.export import run_export  # noqa: PLC0415
+    from etl_assets.cli.export_request import ExportOptions  # noqa: PLC0415
 
     names, options["partitions"] = _names_and_keys(tables, options["partitions"])
     return run_export(ExportOptions(tables=names, **options))

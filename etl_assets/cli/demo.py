@@ -4,9 +4,9 @@ import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl_assets.cli.asked import ExportOptions
+from etl_assets.cli.command_lines import program
 from etl_assets.cli.export import run_export
-from etl_assets.cli.program import program
+from etl_assets.cli.export_request import ExportOptions
 from etl_assets.cli.supervisor import Interrupts
 from etl_assets.config import CONFIG_NAME, load_config
 from etl_assets.defs.partitions import newest_complete

@@ -14,9 +14,9 @@ import dagster as dg
 from rich.console import Console
 from rich.filesize import decimal
 
-from etl_assets.cli.again import command
-from etl_assets.cli.asked import Export, ExportOptions, asked_exports
+from etl_assets.cli.command_lines import export_command
 from etl_assets.cli.display import open_display
+from etl_assets.cli.export_request import Export, ExportOptions, requested_exports
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
@@ -47,7 +47,7 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
         UsageError: the configuration, a table, a key or an option; nothing was created.
     """
     config = load_config(options.config)
-    exports = asked_exports(config, options)
+    exports = requested_exports(config, options)
     # From here on an interrupt is undone, not just obeyed.
     interrupts = interrupts or Interrupts()
     home_was_set = bool(os.environ.get(HOME_VARIABLE))
@@ -106,7 +106,7 @@ def _export(
     )
     shards: Sequence[Shard] = export.table.shards
     if options.limit is None and not options.shards_gone:
-        again = command([export], replace(options, shards_gone=True), resume=options.resume)
+        again = export_command([export], replace(options, shards_gone=True), resume=options.resume)
         refuse_other_shards(folder, export.window.key, shards, f"`{again}`")
     if options.resume:
         wanted = wanted_window(export.table, export.window)
@@ -177,7 +177,7 @@ def _report_failure(
         print(f"{export.title}: {reason}; its log is {log}", file=sys.stderr)
     # What is proven and yet refused would be refused again.
     resume = bool(progress.failed) or not progress.refusal
-    print(f"again: {command([export], options, resume=resume)}", file=sys.stderr)
+    print(f"again: {export_command([export], options, resume=resume)}", file=sys.stderr)
 
 
 def _say_what_was_done(console: Console, exports: Sequence[Export], left: Sequence[Export]) -> None:
@@ -189,7 +189,11 @@ def _say_how_to_go_on(left: Sequence[Export], options: ExportOptions, executor: 
     done = "the shards that are done stay"
     if executor == "celery":
         done += ", and workers finish those that they have begun"
-    rest = f"Go on with: {command(left, options)}" if left else "All that was asked for is done."
+    rest = (
+        f"Go on with: {export_command(left, options)}"
+        if left
+        else "All that was asked for is done."
+    )
     print(f"etl-assets: interrupted; {done}. {rest}", file=sys.stderr)
 
 

@@ -7,7 +7,7 @@ from etl_assets.errors import UsageError
 from etl_assets.tables.partition_keys import start_of
 from etl_assets.tables.topology import LogicalTable
 
-_WANTED = {
+_EXPECTED = {
     "hour": "the start of an hour such as 2026-11-02-13:00",
     "day": "a day such as 2026-11-02",
     "week": "a Monday such as 2026-11-02",
@@ -19,14 +19,14 @@ def refuse_impossible_key(table: LogicalTable, key: str) -> None:
     """Refuse a key that is not the exact start of a window, or comes before the first one.
 
     Raises:
-        UsageError: it says what was wanted.
+        UsageError: it says what was expected.
     """
     partition = table.settings.partition
     if start_of(partition, key) is None:
         first = partition.start.removesuffix(" 00:00")
         raise UsageError(
             f"{table.name}: partition {key!r}",
-            expected=f"{_WANTED[partition.every]}, from {first} on",
+            expected=f"{_EXPECTED[partition.every]}, from {first} on",
             got="no such window",
             next_step="`etl-assets plan` shows the windows",
         )

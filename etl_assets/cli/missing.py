@@ -4,13 +4,12 @@ One listing of the table's folder and a look for `_manifest.json` in those of th
 what a window holds is `verify`'s matter.
 """
 
-import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl_assets.cli.program import program
+from etl_assets.cli.command_lines import catch_up_command
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import completed_between, first_window, newest_complete
 from etl_assets.errors import StoreError
@@ -45,7 +44,7 @@ def missing_windows(config: ExportConfig, table: LogicalTable, given: Path | Non
     elif found:
         newest = f" of the newest {len(keys)}" if len(keys) == _MOST_WINDOWS else ""
         yield f"  not complete: {len(found)}{newest} ({_some(found)})"
-        yield f"    {_command(table, found, given)}"
+        yield f"    {catch_up_command(table.name, found, given)}"
 
 
 def _past(table: LogicalTable) -> list[str]:
@@ -70,11 +69,3 @@ def _missing(config: ExportConfig, table: LogicalTable, keys: Sequence[str]) -> 
 
 def _some(keys: Sequence[str]) -> str:
     return ", ".join(keys if len(keys) <= 4 else [*keys[:2], "…", *keys[-2:]])
-
-
-def _command(table: LogicalTable, keys: Sequence[str], given: Path | None) -> str:
-    """What exports them; the complete ones between the first and the last stay as they are."""
-    one, several = ["--partition", keys[0]], ["--from", keys[0], "--to", keys[-1]]
-    config = [] if given is None else ["--config", str(given)]
-    words = one if len(keys) == 1 else several
-    return shlex.join([program(), "export", table.name, *words, *config, "--resume"])

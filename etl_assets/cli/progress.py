@@ -11,7 +11,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from etl_assets import errors
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.keys import shard_key
-from etl_assets.defs.shard_assets import ORDER_EVENT, PROGRESS_EVENT
+from etl_assets.defs.shard_assets import CHECK_NAME, ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.printable import printable
 from etl_assets.steps.lanes import Lane
 from etl_assets.steps.notices import NOTICE_EVENT
@@ -145,11 +145,11 @@ class RunProgress:
         evaluation = event.asset_check_evaluation_data
         if evaluation.passed:
             return
-        cause = printable(evaluation.metadata[CAUSE].value)
         progress = self._by_key.get(evaluation.asset_key)
-        if progress is None:
-            self.warnings.append(cause)
+        if evaluation.check_name != CHECK_NAME or progress is None:
+            self.warnings.append(printable(_why_not(evaluation)))
             return
+        cause = printable(_why_not(evaluation))
         self._fail(progress, cause)
         self._next_of_lane(event.step_key or "")
 
@@ -202,6 +202,15 @@ class RunProgress:
 def _number(metadata: Mapping[str, Any], name: str) -> int:
     value = metadata.get(name)
     return int(value.value) if value is not None and value.value is not None else 0
+
+
+def _why_not(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Why a check did not pass: in this product's words, or in those of whoever made it."""
+    if CAUSE in evaluation.metadata:
+        return str(evaluation.metadata[CAUSE].value)
+    where, why = evaluation.asset_key.to_user_string(), evaluation.description
+    said = f"{where}: the check {evaluation.check_name} did not pass"
+    return f"{said}: {' '.join(why.split())}" if why else said
 
 
 def _cause(event: DagsterEvent) -> str | None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etl_assets.cli.asked import ExportOptions, asked_exports
+from etl_assets.cli.export_request import ExportOptions, requested_exports
 from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.config import TableConfig
 from etl_assets.defs.partitions import (
@@ -265,11 +265,11 @@ def test_a_range_of_hours_ends_where_it_was_asked_to(tmp_path: Path) -> None:
     cut = f'{{every: hour, start: "2026-04-04 00:00", timezone: {zone}, column: created_at}}'
     shop.configure(partition(cut))
     asked = ExportOptions(first="2026-04-05-01:00", last="2026-04-05-03:30")
-    exports = asked_exports(shop.config, asked)
+    exports = requested_exports(shop.config, asked)
     keys = ["2026-04-05-01:00", "2026-04-05-01:30+1030", "2026-04-05-02:30", "2026-04-05-03:30"]
     assert [export.window.key for export in exports] == keys
     with pytest.raises(UsageError, match="exact start of an hour"):
-        asked_exports(shop.config, replace(asked, last="2026-04-05-04:00"))
+        requested_exports(shop.config, replace(asked, last="2026-04-05-04:00"))
 
 
 def at(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""What `etl-assets export` was asked for: options to windows of logical tables."""
+"""What a call of `etl-assets export` is for: its options to windows of logical tables."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class Export:
         return f"{self.table.name} {self.window.key}"
 
 
-def asked_exports(config: ExportConfig, options: ExportOptions) -> list[Export]:
+def requested_exports(config: ExportConfig, options: ExportOptions) -> list[Export]:
     """The windows that were asked for, each once, in the order of the options.
 
     Where no table was named, those that cannot be exported so are left out; a line on stderr says

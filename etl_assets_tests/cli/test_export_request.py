@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.cli.again import command
-from etl_assets.cli.asked import Export, ExportOptions, asked_exports
+from etl_assets.cli.command_lines import export_command
+from etl_assets.cli.export_request import Export, ExportOptions, requested_exports
 from etl_assets.errors import UsageError
 from etl_assets_tests.support.shop import CONFIG, DAYS, Shop
 
@@ -52,7 +52,7 @@ def keys(first: int, last: int, prefix: str = "2026-11-") -> list[str]:
 def test_a_range_leaves_out_what_has_no_such_windows_and_says_so(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exports = asked_exports(shop.config, ExportOptions(first=TUESDAYS[0], last=TUESDAYS[1]))
+    exports = requested_exports(shop.config, ExportOptions(first=TUESDAYS[0], last=TUESDAYS[1]))
     days = keys(3, 10)
     assert titles(exports) == [f"{name} {day}" for name in ("orders", "archive") for day in days]
     weekly, users = capsys.readouterr().err.splitlines()
@@ -61,7 +61,7 @@ def test_a_range_leaves_out_what_has_no_such_windows_and_says_so(
 
 
 def test_a_range_takes_all_that_have_both_ends(shop: Shop) -> None:
-    exports = asked_exports(shop.config, ExportOptions(first=MONDAYS[0], last=MONDAYS[1]))
+    exports = requested_exports(shop.config, ExportOptions(first=MONDAYS[0], last=MONDAYS[1]))
     weeks = [title for title in titles(exports) if title.startswith("weekly")]
     assert weeks == [f"weekly {day}" for day in MONDAYS]
     assert len(exports) == 2 + 8 + 8
@@ -73,7 +73,7 @@ def test_a_table_that_was_named_has_to_have_the_range(
 ) -> None:
     options = ExportOptions(("orders", name), first=TUESDAYS[0], last=TUESDAYS[1])
     with pytest.raises(UsageError, match=rf"^{name}: "):
-        asked_exports(shop.config, options)
+        requested_exports(shop.config, options)
     assert capsys.readouterr().err == ""
 
 
@@ -81,13 +81,13 @@ def test_a_range_that_no_table_has_is_one_refusal(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UsageError, match="2025-01-01"):
-        asked_exports(shop.config, ExportOptions(first="2025-01-01", last=DAYS[0]))
+        requested_exports(shop.config, ExportOptions(first="2025-01-01", last=DAYS[0]))
     assert capsys.readouterr().err == ""
 
 
 def test_a_key_inside_the_range_is_exported_once(shop: Shop) -> None:
     options = ExportOptions(("orders",), (DAYS[1], DAYS[1]), first=DAYS[0], last=DAYS[2])
-    exports = asked_exports(shop.config, options)
+    exports = requested_exports(shop.config, options)
     assert titles(exports) == [f"orders {DAYS[index]}" for index in (1, 0, 2)]
 
 
@@ -97,39 +97,39 @@ def test_a_key_inside_the_range_is_exported_once(shop: Shop) -> None:
 def test_the_command_that_goes_on_has_the_options_that_were_given(shop: Shop) -> None:
     path = shop.folder / "the shop.yaml"
     options = ExportOptions(("orders",), DAYS[:2], path, processes=3)
-    shown = command(asked_exports(shop.config, options), options)
+    shown = export_command(requested_exports(shop.config, options), options)
     wanted = f"export orders --partition {DAYS[0]} --partition {DAYS[1]} --config".split()
     assert shlex.split(shown)[1:] == [*wanted, str(path), "--processes", "3", "--resume"]
 
 
 def test_a_trial_is_a_trial_again(shop: Shop) -> None:
     options = ExportOptions(("orders",), DAYS[:1], limit=7)
-    shown = command(asked_exports(shop.config, options), options)
+    shown = export_command(requested_exports(shop.config, options), options)
     assert shown.endswith(f"export orders --partition {DAYS[0]} --limit 7")
 
 
 def test_a_range_goes_on_as_a_range_after_what_is_done(shop: Shop) -> None:
     options = ExportOptions(("orders", "archive"), first="2026-11-02", last="2026-11-19")
-    exports = asked_exports(shop.config, options)
-    shown = command(exports, options)
+    exports = requested_exports(shop.config, options)
+    shown = export_command(exports, options)
     assert shown.endswith("export orders archive --from 2026-11-02 --to 2026-11-19 --resume")
-    orders, archive = command(exports[4:], options).split(" && ")
+    orders, archive = export_command(exports[4:], options).split(" && ")
     assert orders.endswith("export orders --from 2026-11-06 --to 2026-11-19 --resume")
     assert archive.endswith("export archive --from 2026-11-02 --to 2026-11-19 --resume")
-    gap = command([exports[0], exports[2]], options)
+    gap = export_command([exports[0], exports[2]], options)
     assert gap.endswith("export orders --partition 2026-11-02 --partition 2026-11-04 --resume")
 
 
 def test_each_command_that_goes_on_is_one_that_is_served(shop: Shop) -> None:
     options = ExportOptions(partitions=(DAYS[0],), first=MONDAYS[0], last=MONDAYS[1])
-    exports = asked_exports(shop.config, options)
+    exports = requested_exports(shop.config, options)
     served: list[Export] = []
-    for line in command(exports, options).split(" && "):
+    for line in export_command(exports, options).split(" && "):
         _, export, *words = shlex.split(line)
         assert export == "export"
         given = [words[index + 1] for index, word in enumerate(words) if word == "--partition"]
         ends = [words[words.index(word) + 1] if word in words else None for word in ENDS]
         names = tuple(words[: next(i for i, word in enumerate(words) if word.startswith("-"))])
         again = ExportOptions(names, tuple(given), first=ends[0], last=ends[1])
-        served += asked_exports(shop.config, again)
+        served += requested_exports(shop.config, again)
     assert sorted(titles(served)) == sorted(titles(exports))

@@ -1,14 +1,32 @@
-"""The commands that go on where an export has ended, with the options that it was given."""
+"""Commands that a user can paste: how this program is called, and what exports these windows."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from etl_assets.cli.asked import Export, ExportOptions
-from etl_assets.cli.program import program
+from etl_assets.cli.export_request import Export, ExportOptions
 from etl_assets.defs.partitions import completed_between
 
+NAME = "etl-assets"
 
-def command(exports: Sequence[Export], options: ExportOptions, *, resume: bool = True) -> str:
+
+def program() -> str:
+    """The name where it is on PATH, else the path that it was called by."""
+    return NAME if shutil.which(NAME) else sys.argv[0]
+
+
+def catch_up_command(table: str, keys: Sequence[str], config: Path | None) -> str:
+    """What exports a table's windows from the first to the last key; complete ones stay."""
+    windows = ["--partition", keys[0]] if len(keys) == 1 else ["--from", keys[0], "--to", keys[-1]]
+    given = [] if config is None else ["--config", str(config)]
+    return shlex.join([program(), "export", table, *windows, *given, "--resume"])
+
+
+def export_command(
+    exports: Sequence[Export], options: ExportOptions, *, resume: bool = True
+) -> str:
     """What exports just these windows, as a shell takes it."""
     given = []
     if options.config is not None:
