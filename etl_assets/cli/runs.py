@@ -16,7 +16,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_run_id
 
-from etl_assets.defs.keys import job_name, shard_key, table_key
+from etl_assets.defs.asset_keys import job_name, shard_key, table_key
 from etl_assets.steps.liveness import OWNER_TAG, owner_tag
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets.tables.windows import Window

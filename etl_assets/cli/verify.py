@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
 from etl_assets.errors import UsageError
@@ -14,6 +13,7 @@ from etl_assets.export.shard import wanted_window
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
+from etl_assets.tables.partition_keys import refuse_impossible_key
 from etl_assets.tables.topology import LogicalTable, load_topology
 from etl_assets.tables.windows import Window
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.defs.keys import table_key
+from etl_assets.defs.asset_keys import table_key
 from etl_assets.defs.partitions import first_window
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.errors import EtlAssetsError

@@ -10,9 +10,9 @@ from functools import partial
 import dagster as dg
 from dagster import AssetCheckResult
 
+from etl_assets.defs.asset_keys import table_key
 from etl_assets.defs.checks import rows_check
 from etl_assets.defs.io_managers import CsvIOManager, tell_notice
-from etl_assets.defs.keys import table_key
 from etl_assets.errors import EtlAssetsError
 from etl_assets.export.shard import wanted_window
 from etl_assets.store.complete import StagedWindow, stage_window

@@ -12,7 +12,7 @@ from dagster._core.events import EngineEventData
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
-from etl_assets.defs.keys import shard_of
+from etl_assets.defs.asset_keys import shard_of
 from etl_assets.errors import ShardError, StoreError, UsageError
 from etl_assets.export.shard import StagedShard
 from etl_assets.steps.notices import NOTICE_EVENT

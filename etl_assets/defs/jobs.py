@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from etl_assets.defs.keys import job_name, shard_key, table_key
+from etl_assets.defs.asset_keys import job_name, shard_key, table_key
 from etl_assets.tables.topology import LogicalTable
 
 

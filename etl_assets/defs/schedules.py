@@ -10,7 +10,7 @@ from dagster._utils.schedules import is_valid_cron_schedule, schedule_execution_
 from dagster._vendored.croniter.croniter import CroniterBadDateError
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.keys import job_name
+from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.partitions import completed_between, default_cron, newest_complete
 from etl_assets.defs.ticks import History, complete_keys
 from etl_assets.tables.topology import LogicalTable

@@ -12,10 +12,10 @@ from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from etl_assets.config import ExportConfig
+from etl_assets.defs.asset_keys import shard_key, source_key, table_key
 from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.completing import complete_after_shards
 from etl_assets.defs.io_managers import CommittedShard, CsvIOManager, tell_notice
-from etl_assets.defs.keys import shard_key, source_key, table_key
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -32,12 +32,12 @@ from etl_assets.export.shard import (
 )
 from etl_assets.export.sizes import last_sizes
 from etl_assets.source.drift import read_united_columns
+from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.steps.lanes import HOST_TAG, Lane, lanes_of
 from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.names import ascii_name
 from etl_assets.steps.notices import saying_who_is_waited_for
-from etl_assets.steps.reachable import HostWatch
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.begun import Exporter, begun
 from etl_assets.store.complete import proven_manifest

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.keys import source_key
+from etl_assets.defs.asset_keys import source_key
 from etl_assets.tables.topology import LogicalTable
 
 

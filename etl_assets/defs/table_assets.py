@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from etl_assets.defs.asset_keys import shard_key, table_key
 from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, rows_check_spec
 from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.defs.keys import shard_key, table_key
 from etl_assets.defs.partitions import partitions_of, window_of
 from etl_assets.errors import EtlAssetsError
 from etl_assets.export.shard import wanted_window

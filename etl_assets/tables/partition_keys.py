@@ -1,4 +1,4 @@
-"""Partition keys as instants, told without Dagster: a key is the exact start of a window.
+"""Partition keys as instants, without Dagster: a key is the exact start of a window.
 
 Hours are counted from the first one. Where clocks shift by a part of an hour they start at other
 minutes from then on, as Dagster lists them; its own look-ups of a single key cut such hours anew.
@@ -9,12 +9,20 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from etl_assets.config import PartitionConfig
+from etl_assets.errors import UsageError
+from etl_assets.tables.topology import LogicalTable
 
 HOUR = timedelta(hours=1)
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HOUR = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d:\d\d)([+-]\d{4}(?:\d\d)?)?", re.ASCII)
 """The second one of an hour that clocks show twice bears its offset."""
+_EXPECTED = {
+    "hour": "the start of an hour such as 2026-11-02-13:00",
+    "day": "a day such as 2026-11-02",
+    "week": "a Monday such as 2026-11-02",
+    "month": "the first day of a month such as 2026-11-01",
+}
 
 
 def start_of(partition: PartitionConfig, key: str) -> datetime | None:
@@ -24,6 +32,25 @@ def start_of(partition: PartitionConfig, key: str) -> datetime | None:
     """
     start = _hour(partition, key) if partition.every == "hour" else _day(partition, key)
     return start if start is not None and start >= first_start(partition) else None
+
+
+def refuse_impossible_key(table: LogicalTable, key: str) -> None:
+    """Refuse a key that is not the exact start of a window, or comes before the first one.
+
+    Whether the window has ended is not asked.
+
+    Raises:
+        UsageError: it says what was expected.
+    """
+    partition = table.settings.partition
+    if start_of(partition, key) is None:
+        first = partition.start.removesuffix(" 00:00")
+        raise UsageError(
+            f"{table.name}: partition {key!r}",
+            expected=f"{_EXPECTED[partition.every]}, from {first} on",
+            got="no such window",
+            next_step="`etl-assets plan` shows the windows",
+        )
 
 
 def first_start(partition: PartitionConfig) -> datetime:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from etl_assets.cli.progress import RunProgress, State
-from etl_assets.defs.keys import shard_key
+from etl_assets.defs.asset_keys import shard_key
 from etl_assets.steps.lanes import Lane
 from etl_assets.tables.topology import Shard
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import EtlAssetsError, ShardError
 from etl_assets.export.shard import StagedShard, stage_shard
-from etl_assets.steps import reachable
-from etl_assets.steps.reachable import HostWatch
+from etl_assets.steps import host_watch
+from etl_assets.steps.host_watch import HostWatch
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.in_process import (
     Location,
@@ -294,7 +294,7 @@ def test_a_host_that_is_away_is_not_waited_for_shard_by_shard(
         raise ShardError(f"{task.shard}: error 2003") from nobody
 
     monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", away)
-    monkeypatch.setattr(reachable, "AWAY_SECONDS", seconds)
+    monkeypatch.setattr(host_watch, "AWAY_SECONDS", seconds)
     (message,) = failures(lane.export()).values()
     assert len(calls) == tried
     assert all(f"{stem}: " in message for stem in STEMS)
@@ -302,7 +302,7 @@ def test_a_host_that_is_away_is_not_waited_for_shard_by_shard(
 
 
 def test_a_host_that_answers_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reachable, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(host_watch, "AWAY_SECONDS", 0.0)
     one = Shard("orders", "demo", *SHARDS[0])
     errors: dict[int, EtlAssetsError] = {}
     for number in (2003, 1146):

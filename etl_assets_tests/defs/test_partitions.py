@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from etl_assets.cli.export_request import ExportOptions, requested_exports
-from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.config import TableConfig
 from etl_assets.defs.partitions import (
     completed_between,
@@ -22,6 +21,7 @@ from etl_assets.defs.partitions import (
     window_of,
 )
 from etl_assets.errors import UsageError
+from etl_assets.tables.partition_keys import refuse_impossible_key
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets.tables.windows import Window
 from etl_assets_tests.support.shop import Shop

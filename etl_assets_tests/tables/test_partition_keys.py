@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.cli.keys import refuse_impossible_key
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.errors import UsageError
+from etl_assets.tables.partition_keys import refuse_impossible_key
 from etl_assets.tables.topology import LogicalTable, load_topology
 from etl_assets_tests.support.shop import Shop
 from etl_assets_tests.support.wrong_configurations import partition
