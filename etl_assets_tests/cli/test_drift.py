@@ -14,9 +14,8 @@ from etl_assets_tests.support.cluster import Cluster, orders_on
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import instance_of
 from etl_assets_tests.support.servers import Server
-from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, Shop, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, SHARDS, Shop, small_shop
 
-EXPORT = ("export", "orders", "--partition", DAY)
 PARTITION = "partition: {every: day, start: 2026-11-01, column: created_at}"
 
 

@@ -10,10 +10,7 @@ import pytest
 
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
-from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
-
-STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
-FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, FILES, STEMS, Shop, rows_of, small_shop
 
 ADVICE = "see the server's own log and export with --resume"
 MORE_TABLES = """\

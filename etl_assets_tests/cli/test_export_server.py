@@ -13,9 +13,8 @@ from etl_assets_tests.support.cluster import ROWS, Cluster, orders_on
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import instance_of, step_pids
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
-from etl_assets_tests.support.shop import DAY, Shop
+from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
-EXPORT = ("export", "orders", "--partition", DAY)
 COLUMNS = ["id", "title", "price", "card_no", "note", "created_at"]
 WHERE = "id % 2 = 0 and title not like '%:x%'"
 

@@ -11,34 +11,20 @@ import dagster as dg
 import pytest
 
 from etl_assets_tests.support.command import Done, etl_assets
+from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
 from etl_assets_tests.support.running_command import Running, running
 from etl_assets_tests.support.shop import (
-    CONFIG,
     DAY,
     DAYS,
-    ENDLESS_VIEW,
+    EXPORT,
     SHARDS,
     Shop,
     rows_of,
     small_shop,
 )
 
-ENDLESS = "demo.shop_00.orders_01"
-"""A shard whose rows never come to an end."""
-
 SIBLINGS = [f"demo.{d}.{t}" for d, t in SHARDS if f"demo.{d}.{t}" != ENDLESS]
-SECONDS = 7.0
-"""How long an interrupted export may take: under five on a machine that does nothing else."""
-
-EXPORT = ("export", "orders", "--partition", DAY)
-
-
-def endless_shop(folder: Path, *, verify: str = "none") -> Shop:
-    """A small shop with one shard that never ends."""
-    shop = small_shop(folder, CONFIG.replace("processes: 2", f"processes: 2, verify: {verify}"))
-    shop.run("shop_00", "DROP TABLE orders_01", ENDLESS_VIEW)
-    return shop
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import pytest
 
 from etl_assets.cli.app import run
 from etl_assets_tests.support.command import etl_assets
-from etl_assets_tests.support.shop import CONFIG, DAY, Shop
+from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, Shop
 from etl_assets_tests.support.wrong_configurations import CONFIGURATIONS, changed, shards
 
-EXPORT = ("export", "orders", "--partition", DAY)
 ARGUMENTS = {
     "an unknown table": (("export", "oders", "--partition", DAY), "'oders'"),
     "an unknown table beside a known one": (("export", "orders", "x", "--partition", DAY), "'x'"),

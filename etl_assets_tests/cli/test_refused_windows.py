@@ -4,10 +4,9 @@ import shlex
 from pathlib import Path
 
 from etl_assets_tests.support.command import etl_assets
-from etl_assets_tests.support.shop import CONFIG, SHARDS, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, SHARDS, small_shop
 
-MONDAY = "2026-11-02"
-EXPORT = ("export", "orders", "--partition", MONDAY)
+MONDAY = DAY
 
 
 def test_after_drift_the_printed_command_exports_what_was_mended(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.store.test_locks import held
 from etl_assets_tests.support.command import SCRIPT, Done, environment, etl_assets
+from etl_assets_tests.support.locked import held
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.shop import CONFIG, DAY, Shop, rows_of, small_shop
 

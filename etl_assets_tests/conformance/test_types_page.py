@@ -5,10 +5,10 @@ from pathlib import Path
 
 from etl_assets.source.query import EXPRESSIONS
 from etl_assets.tables.columns import BINARY_KINDS, Column
+from etl_assets_tests.conformance.character_sets import DOUBLE, SINGLE
 from etl_assets_tests.conformance.matrix import FAMILIES
 from etl_assets_tests.conformance.recipes import BASE64, RECIPES, recipe_of
 from etl_assets_tests.conformance.round_trip import LOADABLE, RoundTrip
-from etl_assets_tests.conformance.test_character_sets import DOUBLE, SINGLE
 from etl_assets_tests.support.servers import Server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "types.md").read_text(encoding="utf-8")

@@ -23,11 +23,9 @@ from etl_assets_tests.support.in_process import (
     shard,
     written,
 )
-from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, FILES, SHARDS, STEMS, small_shop
 
 ORDERS = dg.AssetKey(["orders"])
-STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
-FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])
 PARTIAL = ["_export.json"]
 LANES = CONFIG.replace("processes: 2", "lanes: 1")
 

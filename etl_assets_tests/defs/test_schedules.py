@@ -41,8 +41,8 @@ from etl_assets.defs.build import build_definitions
 from etl_assets.errors import ConfigError
 from etl_assets.store.local import LocalFolder
 from etl_assets.tables.topology import load_topology
-from etl_assets_tests.steps.test_stale_plan import PROGRAM
 from etl_assets_tests.support import in_process
+from etl_assets_tests.support.location import location_file
 from etl_assets_tests.support.shop import small_shop
 from etl_assets_tests.support.wrong_configurations import table as with_setting
 
@@ -377,9 +377,8 @@ def test_a_store_that_answers_slowly_makes_no_long_tick(
 
 def test_dagsters_own_scheduler_requests_what_was_missed(tmp_path: Path) -> None:
     shop = small_shop(tmp_path / "shop")
-    path = shop.folder / "location.py"
-    path.write_text(PROGRAM.format(path=str(shop.folder / "etl_assets.yaml")), "utf-8")
-    target = PythonFileTarget(str(path), "defs", str(shop.folder), "etl_assets")
+    path = str(location_file(shop.folder))
+    target = PythonFileTarget(path, "defs", str(shop.folder), "etl_assets")
     launcher = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
     with (
         instance_for_test(overrides={"run_launcher": launcher}) as instance,

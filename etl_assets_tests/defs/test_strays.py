@@ -12,9 +12,8 @@ from etl_assets.store.local import LocalFolder
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import load_topology
 from etl_assets_tests.support.in_process import location
-from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, STEMS, Shop, small_shop
 
-STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 GZIP = CONFIG + "output: {csv: {compression: gzip}}\n"
 FEWER = CONFIG.replace("shop_{00..01}", "shop_00")
 GONE = {"resources": {"csv": {"config": {"shards_gone": True}}}}

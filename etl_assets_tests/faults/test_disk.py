@@ -14,9 +14,8 @@ from etl_assets.errors import StoreError
 from etl_assets.store.local import LocalFolder
 from etl_assets_tests.support.command import etl_assets
 from etl_assets_tests.support.running_command import running
-from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, Shop, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, EXPORT, Shop, small_shop
 
-EXPORT = ("export", "orders", "--partition", DAY)
 SMALL = 100_000
 """The largest file that may be written, in bytes."""
 

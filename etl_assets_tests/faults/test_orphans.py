@@ -13,13 +13,11 @@ import pytest
 
 from etl_assets.instance.home import HOME_NAME, write_settings
 from etl_assets.steps.liveness import sweep_dead_runs
-from etl_assets_tests.cli.test_interrupts import EXPORT, SECONDS, endless_shop
 from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
+from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.recorded import claimed_slots, instance_of
 from etl_assets_tests.support.running_command import Running, running, running_command
-from etl_assets_tests.support.shop import DAY, Shop
-
-ENDLESS = "demo.shop_00.orders_01"
+from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
 
 @contextmanager

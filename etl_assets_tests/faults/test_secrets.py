@@ -12,9 +12,8 @@ from etl_assets_tests.support.cluster import Cluster, orders_on
 from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
-from etl_assets_tests.support.shop import DAY, Shop
+from etl_assets_tests.support.shop import EXPORT, Shop
 
-EXPORT = ("export", "orders", "--partition", DAY)
 DEBUGGING = """
 python_logs: {python_log_level: DEBUG, managed_python_loggers: [root]}
 telemetry: {enabled: false}

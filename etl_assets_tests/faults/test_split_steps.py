@@ -16,9 +16,8 @@ from etl_assets_tests.support.command import etl_assets
 from etl_assets_tests.support.recorded import instance_of
 from etl_assets_tests.support.running_command import Running, parent_of, running
 from etl_assets_tests.support.servers import Server
-from etl_assets_tests.support.shop import DAY, Shop
+from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
-EXPORT = ("export", "orders", "--partition", DAY)
 SLEEP = "SLEEP(0.02) = 0"
 
 

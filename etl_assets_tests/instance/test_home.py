@@ -23,12 +23,10 @@ from etl_assets.instance.home import (
 )
 from etl_assets.instance.storage import KeptEventLogStorage
 from etl_assets.steps.liveness import sweep_dead_runs
-from etl_assets_tests.store.test_locks import held
 from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.locked import held
 from etl_assets_tests.support.running_command import running
-from etl_assets_tests.support.shop import DAY, small_shop
-
-EXPORT = ("export", "orders", "--partition", DAY)
+from etl_assets_tests.support.shop import EXPORT, small_shop
 
 
 def test_a_folder_that_has_moved_keeps_its_runs(

@@ -4,33 +4,19 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.instance.ref import InstanceRef
 
 from etl_assets.instance.storage import KeptEventLogStorage
-
-KEPT = {"module": "etl_assets.instance.storage", "class": "KeptSqliteStorage"}
+from etl_assets_tests.support.recorded import instance_in
 
 
 @dg.asset
 def one() -> None:
     """An asset that does nothing."""
-
-
-@contextmanager
-def instance_in(home: Path, *, kept: bool) -> Iterator[dg.DagsterInstance]:
-    """The instance of a home with one storage or the other."""
-    custom = {**KEPT, "config": {"base_dir": str(home)}}
-    overrides: dict[str, object] = {"telemetry": {"enabled": False}}
-    if kept:
-        overrides["storage"] = {"custom": custom}
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides)) as made:
-        yield made
 
 
 def open_files() -> set[str]:

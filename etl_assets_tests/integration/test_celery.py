@@ -23,7 +23,7 @@ from etl_assets_tests.support.celery_workers import (
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import claimed_slots, instance_of
 from etl_assets_tests.support.running_command import Running, running
-from etl_assets_tests.support.shop import DAY, Shop, rows_of
+from etl_assets_tests.support.shop import DAY, EXPORT, Shop, rows_of
 
 PARTITION = "    partition: {every: day, start: 2026-11-01, column: created_at}\n"
 CONFIG = f"""\
@@ -48,7 +48,6 @@ SELECT n.i AS id, o.code, o.price, o.note, o.photo, o.created_at FROM n CROSS JO
 """A shard whose rows take some seconds, beside a table with two rows of the day."""
 SLOW_VIEWS = [SLOW_VIEW.format(name=f"orders_{t:02}", rows=SLOW_ROWS) for t in range(4)]
 
-EXPORT = ("export", "orders", "--partition", DAY)
 EXPORT_SLOW = ("export", "slow", "--partition", DAY)
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.cli.test_interrupts import ENDLESS, EXPORT, SECONDS, endless_shop
 from etl_assets_tests.support.cluster import Cluster, orders_on
 from etl_assets_tests.support.command import Done, environment, etl_assets
+from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.servers import Server
-from etl_assets_tests.support.shop import CONFIG, DAY, Shop, small_shop
+from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, Shop, small_shop
 
 SECRET = "aws-secret-8fd2c1"
 _START_SECONDS = 60

@@ -11,10 +11,10 @@ from etl_assets.export.shard import Progress
 from etl_assets.export.split.locking import Lock
 from etl_assets.export.split.plan import SplitPlan
 from etl_assets.source.snapshot import address_of
-from etl_assets_tests.integration.test_snapshots import ACCOUNTS, TOTAL, writing
 from etl_assets_tests.support.exporting import DIGITS, Exporter, table_config
 from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.splitting import KEYS, ROWS, fill
+from etl_assets_tests.support.writing import ACCOUNTS, TOTAL, writing
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from etl_assets.steps import claims
 from etl_assets.steps.claims import RunLimits, claims_in_turn
 from etl_assets.steps.liveness import OWNER_TAG, sweep_dead_runs
 from etl_assets.steps.slots import Slots
-from etl_assets_tests.instance.test_storage import instance_in
+from etl_assets_tests.support.recorded import instance_in
 
 LIMITS = RunLimits({"a": 1, "b": 1})
 

@@ -11,10 +11,17 @@ import pytest
 from etl_assets.steps.lanes import CHEAP_STEPS
 from etl_assets_tests.support.command import environment, etl_assets
 from etl_assets_tests.support.recorded import instance_of, step_pids
-from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, SHARDS, Shop, rows_of, small_shop
+from etl_assets_tests.support.shop import (
+    CONFIG,
+    DAY,
+    DAYS,
+    EXPORT,
+    STEMS,
+    Shop,
+    rows_of,
+    small_shop,
+)
 
-EXPORT = ("export", "orders", "--partition", DAY)
-STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
 BROKEN = STEMS[2]
 AGAIN = """
 import sys

@@ -11,7 +11,7 @@ import pytest
 
 from etl_assets import processes
 from etl_assets.steps.liveness import OWNER_TAG, owner_tag, owning, sweep_dead_runs
-from etl_assets_tests.instance.test_storage import instance_in
+from etl_assets_tests.support.recorded import instance_in
 
 OWNER = """
 import sys

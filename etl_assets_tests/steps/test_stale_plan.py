@@ -11,6 +11,7 @@ from dagster._core.execution.api import execute_run
 
 from etl_assets.defs.build import build_definitions
 from etl_assets_tests.support.in_process import location, shard
+from etl_assets_tests.support.location import location_file
 from etl_assets_tests.support.shop import CONFIG, DAY, Shop, small_shop
 
 IN_PROCESS = CONFIG.replace("{processes: 2}", "{executor: in_process}")
@@ -18,12 +19,6 @@ TABLE = dg.AssetKey(["orders"])
 FEWER = IN_PROCESS.replace("shop_{00..01}", "shop_00")
 MOVED = IN_PROCESS.replace("demo", "elsewhere")
 WEEKS = IN_PROCESS.replace("every: day", "every: week")
-PROGRAM = """
-from etl_assets.config import load_config
-from etl_assets.defs.build import build_definitions
-
-defs = build_definitions(load_config({path!r}))
-"""
 
 
 @pytest.fixture
@@ -47,9 +42,8 @@ def run_of(
 
 def execute(shop: Shop, instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     """Execute a run with the shop's configuration as it is by then; gives why it failed."""
-    path = shop.folder / "location.py"
-    path.write_text(PROGRAM.format(path=str(shop.folder / "etl_assets.yaml")), "utf-8")
-    repository = ReconstructableRepository.for_file(str(path), "defs", str(shop.folder))
+    path = str(location_file(shop.folder))
+    repository = ReconstructableRepository.for_file(path, "defs", str(shop.folder))
     job = repository.get_reconstructable_job("export_orders")
     execute_run(job, run, instance, raise_on_error=False)
     ended = [

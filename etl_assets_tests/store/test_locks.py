@@ -3,12 +3,8 @@
 import errno
 import fcntl
 import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,26 +13,7 @@ from etl_assets.errors import StoreError
 from etl_assets.store import locks
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.locks import while_waiting
-
-HOLDER = r"""
-import ctypes, fcntl, os, sys
-ctypes.CDLL(None).prctl(15, b"python\x1b[31m", 0, 0, 0)
-descriptor = os.open(sys.argv[1], os.O_RDONLY)
-fcntl.flock(descriptor, fcntl.LOCK_SH)
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[int]:
-    """A folder that another process has locked, shared, as a backup may; gives its number."""
-    command = [sys.executable, "-c", HOLDER, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"held\n"
-        yield process.pid
-        process.kill()
+from etl_assets_tests.support.locked import held
 
 
 def names(folder: Path) -> list[str]:

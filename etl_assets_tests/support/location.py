@@ -34,6 +34,21 @@ execution: {processes: 3}
 """
 
 
+_PROGRAM = """
+from etl_assets.config import load_config
+from etl_assets.defs.build import build_definitions
+
+defs = build_definitions(load_config({path!r}))
+"""
+
+
+def location_file(folder: Path) -> Path:
+    """A Python file beside the configuration of a folder whose `defs` are its definitions."""
+    path = folder / "location.py"
+    path.write_text(_PROGRAM.format(path=str(folder / CONFIG_NAME)), encoding="utf-8")
+    return path
+
+
 def shown(repository: RepositoryDefinition) -> str:
     """All that the code location tells the UI."""
     with warnings.catch_warnings():

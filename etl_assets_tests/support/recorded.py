@@ -1,10 +1,13 @@
-"""What a Dagster instance recorded of the command line's runs."""
+"""Dagster instances, and what they recorded of runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+_KEPT = {"module": "etl_assets.instance.storage", "class": "KeptSqliteStorage"}
 
 
 @contextmanager
@@ -12,6 +15,17 @@ def instance_of(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of a home, beside whoever else has it open."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
+
+
+@contextmanager
+def instance_in(home: Path, *, kept: bool) -> Iterator[dg.DagsterInstance]:
+    """The instance of a home with one storage or the other."""
+    custom = {**_KEPT, "config": {"base_dir": str(home)}}
+    overrides: dict[str, object] = {"telemetry": {"enabled": False}}
+    if kept:
+        overrides["storage"] = {"custom": custom}
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides)) as made:
+        yield made
 
 
 def step_pids(instance: dg.DagsterInstance, run_id: str) -> dict[str, int]:

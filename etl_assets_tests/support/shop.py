@@ -29,6 +29,12 @@ execution: {processes: 2}
 SHARDS = tuple((f"shop_{d:02}", f"orders_{t:02}") for d in range(2) for t in range(2))
 """Databases and tables of CONFIG, in its order."""
 
+STEMS = [f"demo.{database}.{table}" for database, table in SHARDS]
+FILES = sorted([*(f"{s}.csv" for s in STEMS), *(f"{s}.json" for s in STEMS), "_manifest.json"])
+"""Its files, and all that is in a whole window of it."""
+
+EXPORT = ("export", "orders", "--partition", DAY)
+
 COLUMNS = """
     id BIGINT NOT NULL PRIMARY KEY,
     code VARCHAR(8),

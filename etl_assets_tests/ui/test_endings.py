@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.cli.test_interrupts import ENDLESS, SECONDS, endless_shop
+from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.recorded import claimed_slots, instance_of
 from etl_assets_tests.support.shop import DAY, Shop
-from etl_assets_tests.support.ui_server import Ui, running_ui, wait
-from etl_assets_tests.ui.test_webserver import LAUNCH, TERMINATE, params
+from etl_assets_tests.support.ui_server import LAUNCH, TERMINATE, Ui, params, running_ui, wait
 
 UI_SECONDS = 30.0
 """How long all of the UI may take, on a busy machine: its own processes end one by one."""

@@ -7,9 +7,15 @@ import pytest
 
 from etl_assets_tests.support.command import etl_assets
 from etl_assets_tests.support.recorded import instance_of
-from etl_assets_tests.support.shop import CONFIG, SHARDS, Shop, small_shop
-from etl_assets_tests.support.ui_server import LOCATION, Ui, running_ui
-from etl_assets_tests.ui.test_webserver import AGAIN, FILES, LAUNCH, export_all_but_one
+from etl_assets_tests.support.shop import CONFIG, FILES, SHARDS, Shop, small_shop
+from etl_assets_tests.support.ui_server import (
+    AGAIN,
+    LAUNCH,
+    LOCATION,
+    Ui,
+    export_all_but_one,
+    running_ui,
+)
 
 
 @pytest.fixture(scope="module")

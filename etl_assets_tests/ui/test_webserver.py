@@ -1,7 +1,6 @@
 """The UI's way: lineage, the Materialize button, runs of the command line and their end."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,12 +13,23 @@ from etl_assets_tests.support.shop import (
     DAY,
     DAYS,
     ENDLESS_VIEW,
+    FILES,
     SHARDS,
     Shop,
     rows_of,
     small_shop,
 )
-from etl_assets_tests.support.ui_server import LOCATION, Ui, running_ui, wait
+from etl_assets_tests.support.ui_server import (
+    AGAIN,
+    LAUNCH,
+    LOCATION,
+    TERMINATE,
+    Ui,
+    export_all_but_one,
+    params,
+    running_ui,
+    wait,
+)
 
 ENDLESS = """\
   endless:
@@ -27,35 +37,7 @@ ENDLESS = """\
     partition: {every: day, start: 2026-11-01, column: created_at}
 execution: {processes: 2, verify: none}
 """
-LAUNCH = """
-mutation($params: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message stack }
-    ... on RunConfigValidationInvalid { errors { message } }
-  }
-}
-"""
-AGAIN = """
-mutation($params: ReexecutionParams!) {
-  launchPipelineReexecution(reexecutionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message stack }
-    ... on RunConfigValidationInvalid { errors { message } }
-  }
-}
-"""
-TERMINATE = """
-mutation($id: String!) {
-  terminateRun(runId: $id) {
-    __typename
-    ... on TerminateRunFailure { message }
-    ... on PythonError { message stack }
-  }
-}
-"""
+KEYS = [["orders"], *(["orders", "demo", *names] for names in SHARDS)]
 BACKFILL = """
 mutation($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -65,10 +47,6 @@ mutation($params: LaunchBackfillParams!) {
   }
 }
 """
-KEYS = [["orders"], *(["orders", "demo", *names] for names in SHARDS)]
-FILES = sorted(
-    [f"demo.{d}.{t}.{ending}" for d, t in SHARDS for ending in ("csv", "json")] + ["_manifest.json"]
-)
 
 
 @pytest.fixture(scope="module")
@@ -86,28 +64,6 @@ def ui(shop: Shop) -> Iterator[Ui]:
     """Its UI."""
     with running_ui(shop) as running:
         yield running
-
-
-def export_all_but_one(shop: Shop, day: str) -> None:
-    """A window whose third shard fails on the command line; its table is back by now."""
-    shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO away")
-    try:
-        assert etl_assets(shop.folder, "export", "orders", "--partition", day).code == 1
-    finally:
-        shop.run("shop_01", "ALTER TABLE away RENAME TO orders_00")
-
-
-def params(job: str, day: str, keys: list[list[str]] | None = None) -> dict[str, Any]:
-    """What the launch of a window sends."""
-    selector: dict[str, Any] = {**LOCATION, "pipelineName": job}
-    if keys is not None:
-        selector["assetSelection"] = [{"path": key} for key in keys]
-    return {
-        "selector": selector,
-        "mode": "default",
-        "runConfigData": {},
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
-    }
 
 
 def test_the_code_location_loads_under_its_name(ui: Ui) -> None:
