@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from etl_assets.config.problems import refuse_unknown_keys
-from etl_assets.config.secrets import holds_secret
+from etl_assets.config.secrets import command_holds_secret
 from etl_assets.config.values import Text
 from etl_assets.errors import ConfigError
 
@@ -27,7 +27,7 @@ MOST_BYTES = 1 << 16
 
 
 def _without_secrets(words: tuple[str, ...]) -> tuple[str, ...]:
-    if any(map(holds_secret, words)):
+    if command_holds_secret(words):
         raise ValueError("expected a command without secrets, got one in it")
     return words
 

@@ -5,7 +5,7 @@ where it is instead. Whatever this calls a secret is refused, and no message rep
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 from etl_assets.config.yaml_lines import Location
@@ -26,6 +26,10 @@ _PASSWORD = re.compile(r"passw|passphrase|(^|_)(pass|pwd)($|_)")
 _URL = re.compile(r"[A-Za-z][\w+.-]*://(?P<authority>[^/?#\s]*)(?P<rest>\S*)")
 _URL_BEGINS = re.compile(r"(?<![\w+.-])(?=[A-Za-z][\w+.-]*://)")
 _ASSIGNED = re.compile(r"(?P<name>[\w.%-]+)(?:=|[\"']\s*:\s*)[\"']?(?P<value>[^\s\"'&;,]+)")
+_HANDED = re.compile(
+    r"(?<!\S)--?(?P<option>[\w-]+)\s+[\"']?[^\s\"'$-]|(?P<header>[\w-]+):[ \t]+[^\s$]"
+)
+"""What a command gets behind an option, or in a header of HTTP; a shell's variable is none."""
 _IN_A_QUERY = frozenset({"key", "code"})
 """Names that are a secret's in the query of a URL alone."""
 
@@ -60,6 +64,16 @@ def holds_secret(text: str) -> bool:
         is_secret_name(found["name"]) and not _is_placeholder(found["value"])
         for found in _ASSIGNED.finditer(text)
     )
+
+
+def command_holds_secret(words: Sequence[str]) -> bool:
+    """Whether a command has a secret in it, also as a word of its own, as behind `--password`."""
+    for found in _HANDED.finditer(" ".join(words)):
+        option, header = (found[group] or "" for group in ("option", "header"))
+        # `--secret NAME` asks for one.
+        if is_password_name(option) or option.endswith("token") or is_secret_name(header):
+            return True
+    return any(map(holds_secret, words))
 
 
 def secrets_in(value: object, location: Location = ()) -> Iterator[Location]:

@@ -60,12 +60,37 @@ def test_a_file_that_is_not_there_is_told_when_the_configuration_is_read(tmp_pat
         ({}, "got none"),
         ({"command": []}, "at least 1 item"),
         ({"command": SECRET}, "got something else"),
-        ({"command": ["login", "--password=" + SECRET]}, "a command without secrets"),
+        *(
+            ({"command": command}, "a command without secrets")
+            for command in (
+                ["login", "--password=" + SECRET],
+                ["login", "--password", SECRET],
+                ["sh", "-c", "login --db-token 'abc'"],
+                ["curl", "-H", "X-Vault-Token: abc", "https://vault/v1/db"],
+            )
+        ),
     ],
 )
 def test_one_way_is_named_and_it_holds_no_secret(given: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         source(**given)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["op", "read", "op://vault/item/password"],
+        ["bw", "get", "password", "shop"],
+        ["vault", "kv", "get", "-field=password", "secret/db"],
+        ["login", "--password", "--stdin"],
+        ["login", "--password-file", "shop.txt"],
+        ["sh", "-c", "login --password $PW; curl -H \"X-Vault-Token: $(cat token)\""],
+        ["gcloud", "secrets", "versions", "access", "latest", "--secret", "shop"],
+        ["aws", "secretsmanager", "get-secret-value", "--secret-id", "shop"],
+    ],
+)
+def test_a_command_may_name_where_a_secret_is(command: list[str]) -> None:
+    assert source(command=command).command == tuple(command)
 
 
 @pytest.mark.parametrize(
