@@ -8,8 +8,17 @@ from tempfile import gettempdir
 import pytest
 from filelock import FileLock
 
+from etl_assets_tests.support.areas import Areas
 from etl_assets_tests.support.exporting import DIGITS, Exporter
 from etl_assets_tests.support.servers import URL_VARIABLE, Server, running_server
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Show areas, but neither in a worker's process nor where a name for each test is wanted."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not config.get_verbosity() and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Areas(terminal))
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_one_way_is_named_and_it_holds_no_secret(given: dict[str, object], told:
         ["vault", "kv", "get", "-field=password", "secret/db"],
         ["login", "--password", "--stdin"],
         ["login", "--password-file", "shop.txt"],
-        ["sh", "-c", "login --password $PW; curl -H \"X-Vault-Token: $(cat token)\""],
+        ["sh", "-c", 'login --password $PW; curl -H "X-Vault-Token: $(cat token)"'],
         ["gcloud", "secrets", "versions", "access", "latest", "--secret", "shop"],
         ["aws", "secretsmanager", "get-secret-value", "--secret-id", "shop"],
     ],
