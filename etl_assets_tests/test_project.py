@@ -209,7 +209,7 @@ def test_the_manifests_of_the_guide_have_every_key() -> None:
     shard, table = map(json.loads, blocks)
     assert ShardManifest.model_validate(shard).as_json() == shard
     optional = set(ShardManifest.model_fields) - set(shard)
-    assert optional == {"sample", "parts"}
+    assert optional == {"sample"}
     assert all(f"\n| `{key}` | only " in GUIDE for key in optional)
     assert TableManifest.model_validate(table).as_json() == table
     assert set(table) == set(TableManifest.model_fields)

@@ -176,7 +176,6 @@ class TableConfig(Model):
     rows_outside: Literal["warn", "fail"] = "warn"
     merge: Flag = False
     split: Positive = 1
-    keep_parts: Flag = False
 
     @property
     def is_snapshot(self) -> bool:
@@ -274,8 +273,6 @@ class ExportConfig(Model):
 
     def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
         location = ("tables", name, "split")
-        if table.keep_parts and table.split == 1:
-            yield ("tables", name, "keep_parts"), "expected a `split` of 2 or more beside it, got 1"
         for pattern in table.shards if table.split > 1 else ():
             host = self.hosts.get(pattern.host)
             if host is not None and host.backend == "sqlite":

@@ -52,7 +52,7 @@ class CommittedShard:
     Attributes:
         manifest: what proves it.
         metadata: what Dagster shows.
-        removed: files of its last export that this one has no file of the same name for.
+        removed: the file of its last export, where that had another name.
         is_last: whether nothing is left to export of the window that its run has to complete.
     """
 
@@ -240,7 +240,7 @@ def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run
     follows = run.follows(there.run_id)
     return (
         (there.shard, there.partition) == (manifest.shard, manifest.partition)
-        and all(folder.size(record.file) == record.bytes for record in there.files)
+        and folder.size(there.file) == there.bytes
         # Older than the export that is under way, whatever its clock says.
         and not ((record := begun(folder)) is not None and record.is_older(there))
         and (
@@ -264,15 +264,14 @@ def _refuse_otherwise(there: ShardManifest, manifest: ShardManifest) -> None:
 
 
 def _replace(folder: Folder, there: ShardManifest | None, staged: StagedShard) -> list[str]:
-    """Put a shard's files in place of those that are there; gives the names of those removed.
+    """Put a shard's file in place of the one that is there; gives its name where it was another.
 
-    Wherever this is killed, a manifest fits its file or is not there, the manifest of other files
-    goes with them, and a whole version of the shard is under its final name.
+    Wherever this is killed, a manifest fits its file or is not there, the manifest of another file
+    goes with it, and a whole version of the shard is under its final name.
     """
     manifest = staged.manifest
     older = replaced_files(folder, there, manifest)
-    named = {record.file for record in there.files} if there is not None else set()
-    if there is None or named & {record.file for record in manifest.files}:
+    if there is None or there.file == manifest.file:
         # The old proof goes before the file that it proved.
         folder.remove(manifest_name(manifest.shard))
     staged.commit()
@@ -321,14 +320,11 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
 
 
 def _shard_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
-    # Where parts were kept, their manifest says which files they are.
-    name = manifest.file or manifest_name(manifest.shard)
     return {
         "dagster/partition_row_count": manifest.rows,
-        "dagster/uri": folder.uri(name),
+        "dagster/uri": folder.uri(manifest.file),
         "dagster/column_schema": _schema(manifest.columns),
-        "path": dg.MetadataValue.path(folder.location(name)),
-        **({} if manifest.parts is None else {"parts": len(manifest.parts)}),
+        "path": dg.MetadataValue.path(folder.location(manifest.file)),
         "bytes": manifest.bytes,
         "sha256": manifest.sha256,
         "seconds": manifest.seconds,

@@ -31,7 +31,7 @@ from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.folder import Folder, StagedFile
-from etl_assets.store.manifest import FileRecord, QueryRecord, ShardManifest, WindowRecord, csv_name
+from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.store.writer import write_records
 from etl_assets.tables.columns import Column, Columns
 from etl_assets.tables.topology import LogicalTable
@@ -50,17 +50,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StagedShard:
-    """A shard's file, or its parts, complete and counted, that wait for their final names.
+    """A shard's file, complete and counted, that waits for its final name.
 
     As a context manager it discards what was not committed.
 
     Attributes:
-        files: the staged files.
-        manifest: what they hold.
+        file: the staged file.
+        manifest: what it holds.
         first: the first records, for a preview.
     """
 
-    files: tuple[StagedFile, ...]
+    file: StagedFile
     manifest: ShardManifest
     first: bytes
 
@@ -70,17 +70,15 @@ class StagedShard:
         Raises:
             StoreError: the system does not do it.
         """
-        for file in self.files:
-            file.settle()
+        self.file.settle()
 
     def commit(self) -> None:
-        """Put each file under its final name.
+        """Put the file under its final name.
 
         Raises:
             StoreError: the system does not do it.
         """
-        for file in self.files:
-            file.commit()
+        self.file.commit()
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +89,7 @@ class StagedShard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file in self.files:
-            file.discard()
+        self.file.discard()
 
 
 def stage_shard(
@@ -122,7 +119,7 @@ def stage_shard(
         return _staged(attempt, task, on_retry)
     except PartsMismatchError as error:
         on_note(f"{error}; it is exported in one part instead, as `split: 1` does")
-        whole = task.table.model_copy(update={"split": 1, "keep_parts": False})
+        whole = task.table.model_copy(update={"split": 1})
         return _staged(attempt, replace(task, table=whole), on_retry)
 
 
@@ -185,8 +182,8 @@ def _attempt(
     united = task.united() if task.united is not None else None
     with ExitStack() as undo:
 
-        def stage(part: int | None = None) -> StagedFile:
-            file = folder.stage(csv_name(task.shard, task.csv, part))
+        def stage() -> StagedFile:
+            file = folder.stage(csv_name(task.shard, task.csv))
             undo.callback(file.discard)
             return file
 
@@ -197,23 +194,23 @@ def _attempt(
             else:
                 plan.release()
                 exported = _export_whole(engines, plan, stage, united, on_progress)
-        # Not before the connections are closed: that may fail too, and the files would stay.
+        # Not before the connections are closed: that may fail too, and the file would stay.
         undo.pop_all()
     query = exported.query
     facts = {
         **_identity(task, started_at),
-        **_stored(exported),
+        "file": exported.file.name,
+        "rows": exported.written.rows,
+        "bytes": exported.written.bytes,
+        "sha256": exported.written.sha256,
         "source_rows": exported.counts.rows,
         "rows_outside": exported.counts.outside,
         "columns": [_column_record(column, query) for column in query.columns],
         "snapshot": exported.info.as_json(),
         "seconds": round(time.monotonic() - clock, 3),
     }
-    return StagedShard(
-        tuple(file for file, _ in exported.files),
-        ShardManifest.model_validate(facts),
-        next((written.first for _, written in exported.files if written.first), b""),
-    )
+    manifest = ShardManifest.model_validate(facts)
+    return StagedShard(exported.file, manifest, exported.written.first)
 
 
 def _export_whole(
@@ -237,24 +234,7 @@ def _export_whole(
             lambda rows, size: on_progress(Progress(rows, size, counts.rows)),
         )
         refuse_other_count(task, counts.rows, written.rows)
-    return Exported(((file, written),), query, counts, snapshot.info)
-
-
-def _stored(exported: Exported) -> dict[str, Any]:
-    """What a manifest says of the files."""
-    records = [
-        FileRecord(file=file.name, rows=written.rows, bytes=written.bytes, sha256=written.sha256)
-        for file, written in exported.files
-    ]
-    if len(records) == 1:
-        return records[0].as_json()
-    return {
-        "file": None,
-        "rows": sum(record.rows for record in records),
-        "bytes": sum(record.bytes for record in records),
-        "sha256": None,
-        "parts": records,
-    }
+    return Exported(file, written, query, counts, snapshot.info)
 
 
 def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:

@@ -79,16 +79,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class Exported:
-    """A shard table's file, or its parts in order, complete, and what a manifest says of them.
+    """A shard table's file, complete, and what a manifest says of it.
 
     Attributes:
-        files: the staged files, and what went into each.
+        file: the staged file.
+        written: what went into it.
         query: what was asked for; of the first part, where there are several.
         counts: what the server counted, of all parts together.
         info: the moment that the rows are from.
     """
 
-    files: tuple[tuple[StagedFile, Written], ...]
+    file: StagedFile
+    written: Written
     query: ShardQuery
     counts: Counts
     info: SnapshotInfo

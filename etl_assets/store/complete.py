@@ -141,8 +141,8 @@ def _whole(folder: Folder, shard: Shard, partition: str) -> ShardManifest | None
         and manifest.shard == shard
         and manifest.partition == partition
         and manifest.sample is None
-        and manifest.has_its_names
-        and all(folder.size(record.file) == record.bytes for record in manifest.files)
+        and manifest.has_its_name
+        and folder.size(manifest.file) == manifest.bytes
     ):
         return manifest
     return None

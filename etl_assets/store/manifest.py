@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     ValidationError,
-    model_validator,
 )
 
 from etl_assets.csv_format import CsvFormat
@@ -27,9 +26,7 @@ SHARD_COLUMNS = ("_host", "_database", "_table")
 """The columns in front of the file of all shards: the shard that a record is from."""
 
 _CSV_NAME = re.compile(
-    r"(?P<whole>(?P<stem>.+?)(?P<part>\.part-[1-9][0-9]*)?)\.csv"
-    f"(?:{'|'.join(map(re.escape, SUFFIXES.values()))})",
-    re.DOTALL,
+    rf"(?P<stem>.+?)\.csv(?:{'|'.join(map(re.escape, SUFFIXES.values()))})", re.DOTALL
 )
 
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -119,14 +116,12 @@ class FileRecord(_Record):
 
 
 class ShardManifest(_Record):
-    """What one shard's file holds, or its files where its parts were kept.
+    """What one shard's file holds.
 
     `bytes` and `sha256` are of the stored file, `seconds` is the time from the connection to the
     staged file, `source_rows` is the server's count in the same snapshot (null: not asked for),
     `rows_outside` its count of the rows that are in no window at all (null for a snapshot table),
-    and `sample` is there only for a trial of at most so many rows. `parts` is there only where
-    parts were kept, in the order of the key: `file` and `sha256` are null then, `rows` and `bytes`
-    those of all parts together.
+    and `sample` is there only for a trial of at most so many rows.
     """
 
     table: str
@@ -134,10 +129,10 @@ class ShardManifest(_Record):
     host: str
     database: str
     shard_table: str
-    file: str | None
+    file: str
     rows: int
     bytes: int
-    sha256: str | None
+    sha256: str
     source_rows: int | None
     columns: tuple[ColumnRecord, ...]
     window: WindowRecord | None
@@ -149,16 +144,6 @@ class ShardManifest(_Record):
     query: QueryRecord
     rows_outside: int | None = None
     sample: int | None = None
-    parts: tuple[FileRecord, ...] | None = None
-
-    @model_validator(mode="after")
-    def _refuse_other_files(self) -> Self:
-        files = self.files
-        if not files:
-            raise ValueError("expected a file and its SHA-256, or parts, got neither")
-        if (sum(f.rows for f in files), sum(f.bytes for f in files)) != (self.rows, self.bytes):
-            raise ValueError("expected the rows and bytes of its parts, got other sums")
-        return self
 
     @property
     def shard(self) -> Shard:
@@ -166,18 +151,9 @@ class ShardManifest(_Record):
         return Shard(self.table, self.host, self.database, self.shard_table)
 
     @property
-    def files(self) -> tuple[FileRecord, ...]:
-        """The shard's one file, or its parts in the order of the key."""
-        if self.file is None or self.sha256 is None:
-            return self.parts or ()
-        return (FileRecord(file=self.file, rows=self.rows, bytes=self.bytes, sha256=self.sha256),)
-
-    @property
-    def has_its_names(self) -> bool:
-        """Whether the files are called what this shard's are called."""
-        numbers = [None] if self.parts is None else range(1, len(self.parts) + 1)
-        wanted = [csv_name(self.shard, self.csv, number) for number in numbers]
-        return [record.file for record in self.files] == wanted
+    def has_its_name(self) -> bool:
+        """Whether the file is called what this shard's is called."""
+        return self.file == csv_name(self.shard, self.csv)
 
 
 class ExportRecord(_Record):
@@ -250,21 +226,15 @@ class TableManifest(_Record):
         )
 
 
-def csv_name(shard: Shard, csv_format: CsvFormat, part: int | None = None) -> str:
-    """The name of a shard's file, or of a part of it, counted from 1."""
-    middle = "" if part is None else f".part-{part}"
-    return f"{shard.file_stem}{middle}.csv{SUFFIXES[csv_format.compression]}"
+def csv_name(shard: Shard, csv_format: CsvFormat) -> str:
+    """The name of a shard's file."""
+    return f"{shard.file_stem}.csv{SUFFIXES[csv_format.compression]}"
 
 
-def stems_of(name: str) -> tuple[str, ...]:
-    """The file stems of the shards that a CSV's name may be of; none for other files.
-
-    They are two where the name ends as that of a part does: a shard table may be called `part-1`.
-    """
+def stem_of(name: str) -> str | None:
+    """The file stem of the shard that a CSV's name may be of; None for other files."""
     found = _CSV_NAME.fullmatch(name)
-    if found is None:
-        return ()
-    return (found["stem"], found["whole"]) if found["part"] else (found["whole"],)
+    return found["stem"] if found else None
 
 
 def merged_name(table: str, csv_format: CsvFormat) -> str:

@@ -65,14 +65,14 @@ def stage_merged(folder: Folder, manifest: TableManifest) -> tuple[StagedFile, F
 
 def _blocks(folder: Folder, manifest: TableManifest) -> Iterator[Block]:
     for shard in manifest.shards:
-        for claim in Claim.of_shard(shard):
-            try:
-                yield from _blocks_of_file(folder, claim, shard_prefix(shard.shard, shard.csv))
-            except (CsvError, ValueError, EOFError, OSError) as error:
-                raise IncompleteError(
-                    f"{folder.location(claim.file)}: {error}",
-                    next_step="export the window again, without --resume",
-                ) from error
+        claim = Claim.of_shard(shard)
+        try:
+            yield from _blocks_of_file(folder, claim, shard_prefix(shard.shard, shard.csv))
+        except (CsvError, ValueError, EOFError, OSError) as error:
+            raise IncompleteError(
+                f"{folder.location(claim.file)}: {error}",
+                next_step="export the window again, without --resume",
+            ) from error
 
 
 def _blocks_of_file(folder: Folder, claim: Claim, prefix: bytes) -> Iterator[Block]:

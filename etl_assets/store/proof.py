@@ -36,8 +36,7 @@ class Claim:
         rows: its records.
         bytes: its stored size.
         sha256: of the stored file.
-        of_rows: the records of the whole shard, of which it may be a part.
-        source_rows: what the server counted of the whole; None where it did not.
+        source_rows: what the server counted; None where it did not.
     """
 
     file: str
@@ -46,25 +45,20 @@ class Claim:
     rows: int
     bytes: int
     sha256: str
-    of_rows: int
     source_rows: int | None
 
     @classmethod
-    def of_shard(cls, manifest: ShardManifest) -> list[Self]:
-        """Of each of a shard's files."""
-        return [
-            cls(
-                file=record.file,
-                csv=manifest.csv,
-                names=tuple(column.name for column in manifest.columns),
-                rows=record.rows,
-                bytes=record.bytes,
-                sha256=record.sha256,
-                of_rows=manifest.rows,
-                source_rows=manifest.source_rows,
-            )
-            for record in manifest.files
-        ]
+    def of_shard(cls, manifest: ShardManifest) -> Self:
+        """Of a shard's file."""
+        return cls(
+            file=manifest.file,
+            csv=manifest.csv,
+            names=tuple(column.name for column in manifest.columns),
+            rows=manifest.rows,
+            bytes=manifest.bytes,
+            sha256=manifest.sha256,
+            source_rows=manifest.source_rows,
+        )
 
     @classmethod
     def of_merged(cls, table: TableManifest, merged: FileRecord) -> Self:
@@ -76,7 +70,6 @@ class Claim:
             rows=merged.rows,
             bytes=merged.bytes,
             sha256=merged.sha256,
-            of_rows=merged.rows,
             source_rows=table.rows,
         )
 
@@ -136,8 +129,8 @@ class FileProof:
             found.append(f"expected {claim.rows} records, got {self.rows}")
         if not found and self.sha256 != claim.sha256:
             found.append(f"expected SHA-256 {claim.sha256}, got {self.sha256}")
-        if claim.source_rows not in (None, claim.of_rows):
-            found.append(f"the server counted {claim.source_rows} rows, not {claim.of_rows}")
+        if claim.source_rows not in (None, claim.rows):
+            found.append(f"the server counted {claim.source_rows} rows, not {claim.rows}")
         return found
 
 
@@ -158,12 +151,11 @@ def proven_shard(folder: Folder, name: str) -> ShardManifest:
             got="none" if folder.size(name) is None else "what is no shard's manifest",
             next_step="run `etl-assets verify`, or export it again with --resume",
         )
-    if name != manifest_name(manifest.shard) or not manifest.has_its_names:
-        files = ", ".join(repr(record.file) for record in manifest.files)
+    if name != manifest_name(manifest.shard) or not manifest.has_its_name:
         raise CsvError(
             where,
             expected="the manifest of the shard of its name",
-            got=f"that of {manifest.shard} for {files}",
+            got=f"that of {manifest.shard} for {manifest.file!r}",
             next_step="run `etl-assets verify`",
         )
     return manifest

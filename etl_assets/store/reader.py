@@ -18,8 +18,7 @@ from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ShardManifest,
     TableManifest,
-    manifest_name,
-    stems_of,
+    stem_of,
 )
 from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
 from etl_assets.store.remote import open_url
@@ -31,15 +30,15 @@ _VERIFY = "run `etl-assets verify`"
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A shard's file, or its parts, in its folder, and what proves it."""
+    """A shard's file in its folder, and what proves it."""
 
     folder: Folder
     manifest: ShardManifest
 
     @property
     def location(self) -> str:
-        """Its path or URL; for parts, that of their manifest."""
-        return self.folder.location(self.manifest.file or manifest_name(self.manifest.shard))
+        """Its path or URL."""
+        return self.folder.location(self.manifest.file)
 
 
 def read_export(
@@ -56,14 +55,14 @@ def read_export(
 
     Arguments:
         path: a path or URL of a window's folder, which has to be complete, or of one shard's CSV
-            or manifest (its manifest, where its parts were kept).
+            or manifest.
         columns: those to read, in this order; all where it is left out.
         decimals: `string` gives DECIMAL as the server's text.
 
     Raises:
         IncompleteError: the window's `_manifest.json` is missing or stale.
         CsvError: a file is unproven, or is not what its manifest says.
-        UsageError: a column that there is not, or a file of a part of a shard, or of all shards.
+        UsageError: a column that there is not, or the file of all shards.
         StoreError: a file cannot be read.
     """
     if decimals not in get_args(Decimals):
@@ -141,26 +140,24 @@ def _proven_cells(file: ShardFile, wanted: Sequence[bool]) -> tuple[int, list[li
     """The count of a shard's records, and the values of the columns that are wanted.
 
     Raises:
-        CsvError: a file is not what its manifest says.
+        CsvError: the file is not what its manifest says.
         StoreError: it cannot be read.
     """
     cells: list[list[str | None]] = [[] for _ in wanted]
     taken = [(index, cells[index]) for index, is_wanted in enumerate(wanted) if is_wanted]
-    for claim in Claim.of_shard(file.manifest):
-        where = file.folder.location(claim.file)
-        proof = FileProof(file.folder, claim)
-        values_of_record = proof.parser.values
-        with readable(file.folder, claim.file):
-            try:
-                for raw in proof.records():
-                    record = values_of_record(raw)
-                    for index, values in taken:
-                        values.append(record[index])
-            except (CsvError, EOFError, ValueError) as error:
-                raise CsvError(f"{where}: {error}", next_step=_VERIFY) from None
-        if causes := proof.causes():
-            raise CsvError(f"{where}: {', and '.join(causes)}", next_step=_VERIFY)
-    return file.manifest.rows, cells
+    proof = FileProof(file.folder, Claim.of_shard(file.manifest))
+    values_of_record = proof.parser.values
+    with readable(file.folder, file.manifest.file):
+        try:
+            for raw in proof.records():
+                record = values_of_record(raw)
+                for index, values in taken:
+                    values.append(record[index])
+        except (CsvError, EOFError, ValueError) as error:
+            raise CsvError(f"{file.location}: {error}", next_step=_VERIFY) from None
+    if causes := proof.causes():
+        raise CsvError(f"{file.location}: {', and '.join(causes)}", next_step=_VERIFY)
+    return proof.rows, cells
 
 
 def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
@@ -175,24 +172,16 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
             expected="the window's folder, or the file of one shard",
             next_step=f"read {folder.location('')}, which gives the same rows",
         )
-    proofs = [f"{stem}.json" for stem in stems_of(name)] or [name]
-    proof = next((proof for proof in proofs if folder.size(proof) is not None), proofs[-1])
+    stem = stem_of(name)
+    proof = name if stem is None else f"{stem}.json"
     manifest = proven_shard(folder, proof)
     if name in (proof, manifest.file):
         return [ShardFile(folder, manifest)]
-    files = [record.file for record in manifest.files]
-    if name in files:
-        raise UsageError(
-            f"{folder.location(name)}: a part of a shard's rows",
-            expected="the manifest of all parts",
-            got="one of them",
-            next_step=f"read {folder.location(proof)}",
-        )
     raise CsvError(
         f"{folder.location(name)}: unproven",
         expected="the file of its manifest",
-        got=f"that {proof} is of {', '.join(files)}",
-        next_step=f"read {manifest.file or proof}",
+        got=f"that {proof} is of {manifest.file}",
+        next_step=f"read {manifest.file}",
     )
 
 

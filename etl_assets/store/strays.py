@@ -4,8 +4,7 @@ Only what this product provably wrote is ever removed: a manifest that is there 
 the file has the size that it says. It goes before that manifest does, so that whoever is killed on
 the way leaves nothing that nobody knows. That is:
 
-* the files of a shard's last export that its new one does not replace by name, once the new ones
-  are there: of another compression, or parts where it is one file now and the other way round;
+* the file of a shard's last export, of another compression, once the new one is there;
 * the file of all shards, where none is asked for any more or of another compression;
 * the files and the manifest of a shard that the window no longer has, once the window is complete
   and the user has said that such shards are gone. Until then a folder that holds any is refused:
@@ -25,7 +24,7 @@ from etl_assets.store.manifest import (
     ShardManifest,
     TableManifest,
     manifest_name,
-    stems_of,
+    stem_of,
 )
 from etl_assets.tables.topology import Shard
 
@@ -39,25 +38,23 @@ class CsvFiles:
     def __init__(self, names: Iterable[str]) -> None:
         self._of_stem: dict[str, list[str]] = {}
         for name in names:
-            for stem in stems_of(name):
+            if (stem := stem_of(name)) is not None:
                 self._of_stem.setdefault(stem, []).append(name)
 
     def of(self, shard: Shard) -> list[str]:
-        """A shard's CSVs: of any compression, whole or in parts."""
+        """A shard's CSVs, of any compression."""
         return self._of_stem.get(shard.file_stem, [])
 
     def others(self, manifest: ShardManifest) -> list[str]:
-        """A shard's CSVs but for those of its manifest."""
-        current = {record.file for record in manifest.files}
-        return [name for name in self.of(manifest.shard) if name not in current]
+        """A shard's CSVs but for that of its manifest."""
+        return [name for name in self.of(manifest.shard) if name != manifest.file]
 
 
 def replaced_files(folder: Folder, older: ShardManifest | None, newer: ShardManifest) -> list[str]:
-    """The files of a shard's last export that its new one has no file of the same name for."""
+    """The file of a shard's last export, where that of its new one has another name."""
     if older is None or (older.shard, older.partition) != (newer.shard, newer.partition):
         return []
-    current = {record.file for record in newer.files}
-    return [name for name in _proven_files(folder, older) if name not in current]
+    return [name for name in _proven_file(folder, older) if name != newer.file]
 
 
 def replaced_merged(folder: Folder, complete: TableManifest) -> list[str]:
@@ -81,7 +78,7 @@ def gone_files(
     """
     found: dict[str, Shard] = {}
     for name, manifest in _of_other_shards(folder, names, partition, shards):
-        found |= dict.fromkeys([*_proven_files(folder, manifest), name], manifest.shard)
+        found |= dict.fromkeys([*_proven_file(folder, manifest), name], manifest.shard)
     return found
 
 
@@ -135,7 +132,7 @@ def _of_other_shards(
             and manifest.table in tables
             and manifest.partition == partition
             and manifest.sample is None
-            and manifest.has_its_names
+            and manifest.has_its_name
             and name == manifest_name(manifest.shard)
         ):
             yield name, manifest
@@ -149,14 +146,12 @@ def _readable(folder: Folder, name: str, kind: type[_Kind]) -> _Kind | None:
         return None
 
 
-def _proven_files(folder: Folder, manifest: ShardManifest) -> list[str]:
-    """The files that a manifest names and that are as it says."""
-    if not manifest.has_its_names:
-        return []
-    return [record.file for record in manifest.files if _is_there(folder, record)]
+def _proven_file(folder: Folder, manifest: ShardManifest) -> list[str]:
+    """The file that a manifest names, if it is as that says."""
+    return [manifest.file] if manifest.has_its_name and _is_there(folder, manifest) else []
 
 
-def _is_there(folder: Folder, record: FileRecord) -> bool:
+def _is_there(folder: Folder, record: ShardManifest | FileRecord) -> bool:
     return folder.size(record.file) == record.bytes
 
 

@@ -46,8 +46,7 @@ def verify_shard(folder: Folder, partition: str, shard: Shard) -> Iterator[str]:
     if isinstance(found, str):
         yield printable(found)
         return
-    for claim in Claim.of_shard(found):
-        yield from map(printable, verify_file(folder, claim))
+    yield from map(printable, verify_file(folder, Claim.of_shard(found)))
 
 
 def verify_file(
@@ -96,7 +95,7 @@ def _window(folder: Folder, wanted: Wanted) -> Iterator[str]:
     found = folder.each(partial(_claimed, folder, wanted.partition, names), shards)
     yield from (finding for finding in found if isinstance(finding, str))
     manifests = [manifest for manifest in found if not isinstance(manifest, str)]
-    claims = [claim for manifest in manifests for claim in Claim.of_shard(manifest)]
+    claims = [Claim.of_shard(manifest) for manifest in manifests]
     files = {claim.sha256: claim.file for claim in claims}
     for findings in folder.each(lambda claim: list(verify_file(folder, claim, files)), claims):
         yield from findings
@@ -126,7 +125,7 @@ def _otherwise(
     folder: Folder, manifest: ShardManifest, wanted: Wanted, record: ExportRecord | None
 ) -> Iterator[str]:
     """What is whole and proven, and yet not what is asked for."""
-    where = folder.location(manifest.files[0].file)
+    where = folder.location(manifest.file)
     if differences := wanted.asked.differences(manifest):
         yield (
             f"{where}: made otherwise than the configuration asks for: "
@@ -172,7 +171,9 @@ def _why_no_manifest(folder: Folder, name: str) -> str:
         ShardManifest.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        # Such as one whose shard was kept in several files.
+        where = ".".join(map(str, first["loc"]))
+        return f"{where}: {first['msg']}, as another version may have written it"
     return "it was being written"
 
 
@@ -186,11 +187,10 @@ def _of_another(
             f"{where}: expected the manifest of {shard} for {partition}, "
             f"got that of {manifest.shard} for {manifest.partition}; {_RESUME}"
         )
-    if not manifest.has_its_names:
-        found = ", ".join(repr(record.file) for record in manifest.files)
+    if not manifest.has_its_name:
         return (
-            f"{where}: expected it to name {csv_name(shard, manifest.csv)} or its parts, "
-            f"got {found}; {_RESUME}"
+            f"{where}: expected it to name {csv_name(shard, manifest.csv)}, "
+            f"got {manifest.file!r}; {_RESUME}"
         )
     if manifest.sample is not None:
         return f"{where}: of a trial of at most {manifest.sample} rows; {_RESUME}"
@@ -221,8 +221,7 @@ def _extra(
                 "remove it, as an export with --shards-gone does"
             )
         elif name in copies:
-            beside = copies[name].files[0].file
-            yield f"{where}: beside {beside}, and no manifest names it; {_MOVE}"
+            yield f"{where}: beside {copies[name].file}, and no manifest names it; {_MOVE}"
         elif name not in known:
             yield f"{where}: belongs to no shard of the configuration; {_MOVE}"
     for name in folder.abandoned():

@@ -631,15 +631,6 @@ def test_parts_are_whole_numbers_within_the_host_s_limit(
     assert load(tmp_path, f"{MINIMAL}    split: 4\n").tables["orders"].split == 4
 
 
-def test_parts_are_kept_only_where_there_are_any(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r":9: .*keep_parts: expected a `split` of 2 or more .* 1$"
-    ):
-        load(tmp_path, f"{MINIMAL}    keep_parts: true\n")
-    text = f"{MINIMAL}    split: 2\n    keep_parts: true\n"
-    assert load(tmp_path, text).tables["orders"].keep_parts
-
-
 def test_sqlite_is_not_read_in_parts(tmp_path: Path) -> None:
     text = edited(URL, "sqlite:///{database}.db") + "    split: 2\n"
     with pytest.raises(ConfigError, match=r":9: .*expected 1 on SQLite \(host shop-a\), got 2"):

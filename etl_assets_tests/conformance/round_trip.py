@@ -127,7 +127,7 @@ class RoundTrip:
         """A table's file as the product writes it, decompressed."""
         staged = Exporter(self.server, self.folder, csv_format).stage(self.database, name)
         staged.commit()
-        path = self.folder / staged.manifest.files[0].file
+        path = self.folder / staged.manifest.file
         if csv_format.compression == "none":
             return path
         plain = self.folder / "plain.csv"

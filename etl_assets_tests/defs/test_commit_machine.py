@@ -164,7 +164,7 @@ class Commits(RuleBasedStateMachine):
             self.begin("resume", set(), timedelta())
             for run in list(self.runs):
                 while run.left:
-                    self.stage(run, False)
+                    self.stage(run)
                     self.commit(run, None)
                 self.find(run)
                 self.complete(run, None)
@@ -204,17 +204,15 @@ class Commits(RuleBasedStateMachine):
 
     @rule(
         kind=st.sampled_from(["whole", "some", "resume"]), some=SOME, skew=SKEWS,
-        stops=st.integers(0, len(SHARDS)) | st.none(), parts=st.booleans(),
+        stops=st.integers(0, len(SHARDS)) | st.none(),
     )  # fmt: skip
-    def export(
-        self, kind: str, some: set[int], skew: timedelta, stops: int | None, parts: bool
-    ) -> None:
+    def export(self, kind: str, some: set[int], skew: timedelta, stops: int | None) -> None:
         """A run works to its end, or until it is killed after some shards."""
         known = set(self.known)
         self.begin(kind, some, skew)
         for run in [run for run in self.runs if run.id not in known]:
             for _ in range(len(run.left) if stops is None else min(stops, len(run.left))):
-                self.stage(run, parts)
+                self.stage(run)
                 self.commit(run, None)
             if stops is None and run.has_table:
                 self.find(run)
@@ -232,12 +230,12 @@ class Commits(RuleBasedStateMachine):
             self.add(list(run.left), skew, has_table=run.has_table, repeats=run)
 
     @precondition(lambda self: self.runs)
-    @rule(data=st.data(), parts=st.booleans())
-    def stage_one(self, data: st.DataObject, parts: bool) -> None:
+    @rule(data=st.data())
+    def stage_one(self, data: st.DataObject) -> None:
         """A run reads a shard."""
         busy = [run for run in self.runs if run.left]
         if busy:
-            self.stage(data.draw(st.sampled_from(busy)), parts)
+            self.stage(data.draw(st.sampled_from(busy)))
 
     @precondition(lambda self: any(run.staged for run in self.runs))
     @rule(data=st.data(), kill=KILLS)
@@ -263,7 +261,7 @@ class Commits(RuleBasedStateMachine):
         """A run is killed between two of its works."""
         self.die(data.draw(st.sampled_from(self.runs)))
 
-    @rule(expected=st.sampled_from(CONFIGURATIONS))
+    @rule(wanted=st.sampled_from(CONFIGURATIONS))
     def configure(self, wanted: Wanted) -> None:
         """Somebody changes the settings; runs that have begun keep theirs."""
         self.wanted = wanted
@@ -299,15 +297,14 @@ class Commits(RuleBasedStateMachine):
         for proof in table.shards:
             assert ShardManifest.read(self.folder, manifest_name(proof.shard)) == proof
             assert Asked.of(table.shards[0]).differences(proof) == []
-            for record in proof.files:
-                self.assert_stored(record)
+            self.assert_stored(proof)
             if self.last_whole is not None:
                 read_at = self.read_at[f"{proof.run_id} {proof.shard}"]
                 assert read_at >= self.last_whole, "a shard that is older than the last export"
         if table.merged is not None:
             self.assert_stored(table.merged)
 
-    def assert_stored(self, record: FileRecord) -> None:
+    def assert_stored(self, record: ShardManifest | FileRecord) -> None:
         """A file is as its record says."""
         stored = Path(self.folder.location(record.file)).read_bytes()
         assert hashlib.sha256(stored).hexdigest() == record.sha256
@@ -345,9 +342,8 @@ class Commits(RuleBasedStateMachine):
         self.runs.remove(run)
         for one in run.staged:
             run.left.append(one.manifest.shard)
-            for file in one.files:
-                assert isinstance(file, _LocalStagedFile)
-                file._file.close()
+            assert isinstance(one.file, _LocalStagedFile)
+            one.file._file.close()
         run.staged.clear()
         if run.window is not None and run.window.merged is not None:
             run.window.merged.discard()
@@ -360,34 +356,23 @@ class Commits(RuleBasedStateMachine):
             found.add(run.id)
         return found
 
-    def stage(self, run: Run, parts: bool) -> None:
+    def stage(self, run: Run) -> None:
         """A run reads its next shard, or keeps what is proven by the run that it repeats."""
         shard = run.left.pop(0)
         Clock.true += timedelta(minutes=1)
         Clock.skew = run.skew
         csv = run.wanted.asked.csv
         number = next(self.numbers)
-        files = []
-        for part in (1, 2) if parts else (None,):
-            file = self.folder.stage(csv_name(shard, csv, part))
-            records = [block(csv, [(number, f"{number:09}")])]
-            names = [name for name, _ in COLUMNS]
-            written = write_records(file, csv, names, records, lambda rows, size: None)
-            record = FileRecord(file=file.name, rows=1, bytes=written.bytes, sha256=written.sha256)
-            files.append((file, record))
-        records_of = [record for _, record in files]
-        stored = (
-            {"file": None, "sha256": None, "parts": records_of, "rows": 2,
-             "bytes": sum(record.bytes for record in records_of)}
-            if parts
-            else records_of[0].as_json()
-        )  # fmt: skip
+        file = self.folder.stage(csv_name(shard, csv))
+        records = [block(csv, [(number, f"{number:09}")])]
+        names = [name for name, _ in COLUMNS]
+        written = write_records(file, csv, names, records, lambda rows, size: None)
         proof = proof_of(
-            shard, csv, **stored, source_rows=len(files), run_id=run.id,
-            started_at=Clock.true + run.skew, query=run.wanted.asked.query,
+            shard, csv, rows=1, source_rows=1, bytes=written.bytes, sha256=written.sha256,
+            run_id=run.id, started_at=Clock.true + run.skew, query=run.wanted.asked.query,
         )  # fmt: skip
         self.read_at[f"{run.id} {shard}"] = Clock.true
-        run.staged.append(StagedShard(tuple(file for file, _ in files), proof, b""))
+        run.staged.append(StagedShard(file, proof, b""))
         Clock.skew = timedelta()
 
     def exporter(self, run: Run) -> Exporter:
@@ -417,8 +402,7 @@ class Commits(RuleBasedStateMachine):
         exporter = self.exporter(replace(run, staged=[one, *run.staged]))
         with self.killing(run, kill, one):
             done = self.csv.commit_shard(one, exporter)
-            for file in one.files:
-                file.discard()
+            one.file.discard()
             if done.manifest.run_id == run.id and run.is_whole and run.repeats is None:
                 self.last_whole = max(self.last_whole or run.asked_at, run.asked_at)
             if done.is_last:
@@ -456,7 +440,7 @@ class Commits(RuleBasedStateMachine):
             yield
         except Killed:
             if one is not None:
-                self.unproven |= {file.name for file in one.files}
+                self.unproven.add(one.file.name)
                 run.staged.insert(0, one)
                 record = self.folder.read_json(EXPORT_RECORD)
                 began = isinstance(record, dict) and run.id in record["run_ids"]

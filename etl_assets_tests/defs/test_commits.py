@@ -79,7 +79,7 @@ def staged(folder: LocalFolder, shard_number: int, value: int, **facts: Any) -> 
     written = write_records(file, PLAIN, names, blocks, lambda rows, size: None)
     facts = {"rows": 1, "source_rows": 1, "bytes": written.bytes} | facts
     proof = manifest(shard, sha256=written.sha256, **facts)
-    return StagedShard((file,), proof, written.first)
+    return StagedShard(file, proof, written.first)
 
 
 def at_once(works: list[Callable[[], object]]) -> None:
@@ -130,10 +130,9 @@ def test_an_older_export_that_comes_late_does_not_replace_a_newer_one(
     with one:
         done = csv.commit_shard(one)
     assert done.manifest.sha256 == (other if kept else one).manifest.sha256
-    (record,) = done.manifest.files
-    stored = Path(folder.location(record.file)).read_bytes()
-    assert hashlib.sha256(stored).hexdigest() == record.sha256
-    assert folder.names() == [EXPORT_RECORD, record.file, manifest_name(SHARDS[0])]
+    stored = Path(folder.location(done.manifest.file)).read_bytes()
+    assert hashlib.sha256(stored).hexdigest() == done.manifest.sha256
+    assert folder.names() == [EXPORT_RECORD, done.manifest.file, manifest_name(SHARDS[0])]
 
 
 def test_a_window_is_not_proven_with_shards_that_another_run_has_replaced(

@@ -211,8 +211,7 @@ def _look_at_files(place: Field) -> None:
             continue
         manifest = ShardManifest.read(folder, name.removesuffix(".csv") + ".json")
         if manifest is not None:
-            for claim in Claim.of_shard(manifest):
-                place.violations += verify_file(folder, claim)
+            place.violations += verify_file(folder, Claim.of_shard(manifest))
             continue
         csv = place.shop.config.tables["orders"].csv
         try:

@@ -1,4 +1,4 @@
-"""A step that exports in parts, in real runs: one file or several, the limit, and its end."""
+"""A step that exports in parts, in real runs: the limit, and its end."""
 
 import os
 import signal
@@ -116,34 +116,6 @@ def test_a_trial_is_not_split_and_needs_one_connection(cluster: Cluster, tmp_pat
     manifest = shop.manifest(f"db.{cluster.prefix}_00.orders_00.json", f"{DAY}.sample")
     assert manifest["rows"] == manifest["sample"] == 1
     assert "parts" not in manifest["snapshot"]
-
-
-def test_kept_parts_are_proven_kept_and_left_behind_again(cluster: Cluster, tmp_path: Path) -> None:
-    shop = split_shop(cluster, tmp_path, tables=2)
-    settings = shop.text
-    assert etl_assets(tmp_path, *EXPORT).code == 0
-    stems = [f"db.{cluster.prefix}_00.orders_0{number}" for number in (0, 1)]
-    whole = {stem: shop.records(stem) for stem in stems}
-    shop.configure(settings.replace("split: 3\n", "split: 3\n    keep_parts: true\n"))
-    done = etl_assets(tmp_path, *EXPORT)
-    # The account may not lock: the steps say so, and it is no error.
-    assert done.code == 0, done.err
-    names = [f"{stem}.part-{number}" for stem in stems for number in (1, 2, 3)]
-    proofs = [*(f"{stem}.json" for stem in stems), "_manifest.json"]
-    assert set(shop.names()) == {*(f"{name}.csv" for name in names), *proofs}
-    for stem in stems:
-        head, *rows = whole[stem]
-        parts = [shop.records(f"{stem}.part-{number}") for number in (1, 2, 3)]
-        assert [part[0] for part in parts] == [head] * 3
-        assert [row for part in parts for row in part[1:]] == rows
-    verified = etl_assets(tmp_path, "verify", "orders", "--partition", DAY)
-    assert verified.code == 0, verified.err
-    assert f"2 shards, {2 * ROWS // 3} rows" in verified.out
-    resumed = etl_assets(tmp_path, *EXPORT, "--resume")
-    assert (resumed.code, shop.manifest(proofs[0])["file"]) == (0, None)
-    shop.configure(settings)
-    assert etl_assets(tmp_path, *EXPORT).code == 0
-    assert set(shop.names()) == {*(f"{stem}.csv" for stem in stems), *proofs}
 
 
 def steps_and_parts(command: Running) -> list[int]:

@@ -57,8 +57,6 @@ def cases(draw: st.DrawFn, facts: Facts, wanted: Wanted) -> Case:
     table = _table(draw, facts, key, column, MANY_ROWS if is_split_text else ROWS)
     settings |= _conventions(draw, table)
     settings["split"] = 4 if is_split_text else draw(st.sampled_from((4, 1, 2, 3, 3)))
-    if draw(st.integers(0, 5)) == 5:
-        settings |= {"keep_parts": True} if settings["split"] > 1 else {}
     tables = [table]
     if wanted.only == "all" and draw(st.integers(0, 7)) == 7:
         tables.append(_other_shard(draw, table, key, column, settings))

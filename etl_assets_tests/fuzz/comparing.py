@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from etl_assets.store.manifest import FileRecord, ShardManifest
+from etl_assets.store.manifest import ShardManifest
 from etl_assets_tests.fuzz.case import Case
 from etl_assets_tests.fuzz.conventions import Conventions, records
 from etl_assets_tests.fuzz.oracle import Expected
@@ -36,8 +36,7 @@ def compare(
     seen: list[Expected] = []
     for manifest, states in zip(outcome.shards, possible, strict=True):
         found: Counter[bytes] = Counter()
-        for record in manifest.files:
-            yield from _file(case, outcome, manifest, record, found)
+        yield from _file(case, outcome, manifest, found)
         state = _state_of(case, found, states, manifest.rows_outside)
         seen.append(state)
         yield from _rows(case, found, state, len(states))
@@ -61,25 +60,21 @@ def _state_of(
 
 
 def _file(
-    case: Case,
-    outcome: Outcome,
-    manifest: ShardManifest,
-    record: FileRecord,
-    found: "Counter[bytes]",
+    case: Case, outcome: Outcome, manifest: ShardManifest, found: "Counter[bytes]"
 ) -> Iterator[Difference]:
     """Take a file's records, and compare it with its manifest."""
-    stored = outcome.stored(record)
+    stored = outcome.stored(manifest)
     conventions = Conventions.of(case.settings)
-    if (len(stored), hashlib.sha256(stored).hexdigest()) != (record.bytes, record.sha256):
-        yield Difference("manifest: bytes or sha256", record.file)
+    if (len(stored), hashlib.sha256(stored).hexdigest()) != (manifest.bytes, manifest.sha256):
+        yield Difference("manifest: bytes or sha256", manifest.file)
     text = conventions.plain(stored)
     head = conventions.head(column.name for column in manifest.columns)
     if not text.startswith(head):
         yield Difference("head", f"expected {head!r}, got {text[: len(head) + 20]!r}")
         return
     body = records(text[len(head) :])
-    if len(body) != record.rows:
-        yield Difference("manifest: rows", f"{record.rows}, but {len(body)} records")
+    if len(body) != manifest.rows:
+        yield Difference("manifest: rows", f"{manifest.rows}, but {len(body)} records")
     found.update(body)
 
 

@@ -52,7 +52,7 @@ class Outcome:
     folder: Path
     findings: list[str]
 
-    def stored(self, record: FileRecord) -> bytes:
+    def stored(self, record: ShardManifest | FileRecord) -> bytes:
         """A file as it is stored."""
         return (self.folder / record.file).read_bytes()
 

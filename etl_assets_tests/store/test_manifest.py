@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etl_assets.csv_format import CsvFormat
+from etl_assets.store.compression import Compression
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     ShardManifest,
@@ -14,6 +17,7 @@ from etl_assets.store.manifest import (
     csv_name,
     folder_parts,
     manifest_name,
+    stem_of,
 )
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import BEGAN, SHARDS, facts, manifest
@@ -176,6 +180,18 @@ def test_files_are_named_after_their_shard() -> None:
     assert csv_name(shard, CsvFormat(compression="gzip")).endswith(".csv.gz")
     assert csv_name(shard, CsvFormat(compression="zstd")).endswith(".csv.zst")
     assert manifest_name(shard) == "shop-a.shop%2E00.订单%2F%2E%2E.json"
+
+
+@given(
+    names=st.tuples(st.text(min_size=1), st.text(min_size=1)),
+    compression=st.sampled_from(["none", "gzip", "zstd"]),
+)
+def test_every_name_leads_back_to_its_shard(
+    names: tuple[str, str], compression: Compression
+) -> None:
+    shard = Shard("orders", "h", *names)
+    assert stem_of(csv_name(shard, CsvFormat(compression=compression))) == shard.file_stem
+    assert stem_of(manifest_name(shard)) is None
 
 
 def test_a_trial_has_a_folder_of_its_own() -> None:

@@ -199,7 +199,7 @@ def refusal(folder: LocalFolder, manifest: ShardManifest) -> str:
     """Why a file is not read, in one line that names it."""
     with pytest.raises(CsvError) as refused:
         read_shard(folder, manifest)
-    assert str(refused.value).startswith(folder.location(manifest.files[0].file))
+    assert str(refused.value).startswith(folder.location(manifest.file))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -212,7 +212,7 @@ def test_a_wrong_record_count_is_refused(folder: LocalFolder, rows: int) -> None
 
 def test_another_header_is_refused(folder: LocalFolder, tmp_path: Path) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "2")])
-    path = tmp_path / manifest.files[0].file
+    path = tmp_path / manifest.file
     path.write_bytes(path.read_bytes().replace(b"id,name", b"name,id"))
     assert r"expected the header b'id,name\n', got b'name,id\n'" in refusal(folder, manifest)
 
@@ -223,7 +223,7 @@ def test_a_file_that_is_cut_short_is_refused(
 ) -> None:
     csv_format = CsvFormat(compression=compression)
     manifest = export_shard(folder, SHARDS[0], [(1, "a")], csv_format)
-    path = tmp_path / manifest.files[0].file
+    path = tmp_path / manifest.file
     path.write_bytes(path.read_bytes()[:-1])
     assert "etl-assets verify" in refusal(folder, manifest)
 
@@ -243,7 +243,7 @@ def test_a_file_of_the_right_size_and_shape_is_refused_by_its_hash(
     folder: LocalFolder, tmp_path: Path
 ) -> None:
     manifest = export_shard(folder, SHARDS[0], [(1, "a")])
-    path = tmp_path / manifest.files[0].file
+    path = tmp_path / manifest.file
     path.write_bytes(path.read_bytes().replace(b"1,a", b"2,a"))
     said = refusal(folder, manifest)
     assert f"expected SHA-256 {manifest.sha256}, got " in said

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from etl_assets import read_export
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import StoreError
+from etl_assets.errors import CsvError, StoreError
 from etl_assets.store import folder
-from etl_assets.store.complete import complete_window
+from etl_assets.store.complete import complete_window, unproven_shards
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.opening import open_folder
@@ -132,6 +133,25 @@ def test_a_folder_in_place_of_a_file_is_found(window: Path) -> None:
     (window / FILES[0]).unlink()
     (window / FILES[0]).mkdir()
     assert "Is a directory" in the_finding(window)
+
+
+def test_a_manifest_of_another_version_proves_nothing_and_its_shard_is_exported_again(
+    window: Path,
+) -> None:
+    folder = LocalFolder(window)
+    facts = folder.read_json(PROOFS[0])
+    part = {name: facts[name] for name in ("rows", "bytes", "sha256")}
+    parts = [{"file": f"{SHARDS[0].file_stem}.part-1.csv", **part}]
+    folder.write_json(PROOFS[0], facts | {"file": None, "sha256": None, "parts": parts})
+    proof, table = findings(window)
+    assert proof.startswith(f"{window / PROOFS[0]}: is not a shard's manifest: file: ")
+    assert proof.endswith("as another version may have written it; export the window with --resume")
+    assert table.endswith(f"{PROOFS[0]} proves nothing; export the window with --resume")
+    assert unproven_shards(folder, WANTED) == [SHARDS[0]]
+    with pytest.raises(CsvError, match="got what is no shard's manifest"):
+        read_export(window / FILES[0])
+    export_window(folder)
+    assert findings(window) == []
 
 
 def test_a_window_that_was_never_exported_is_found(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ MANIFEST_CORRUPTIONS: dict[str, tuple[Callable[[Window], object], str, str]] = {
     ),
     "lacking fields": (
         lambda w: w.proof(0).write_text('{"table": "orders"}'),
-        "is not a shard's manifest: partition: Field required",
+        "is not a shard's manifest: partition: Field required, as another version",
         RESUME,
     ),
     "text for a number": (

@@ -92,14 +92,10 @@ class Exporter:
         staged.commit()
         folder = open_folder(str(self.folder))
         manifest = staged.manifest
-        names: list[str | None] = []
-        rows: list[list[str | None]] = []
-        for record in manifest.files:
-            reader = RecordReader(manifest.csv, len(manifest.columns))
-            blocks = decompressed(folder.blocks(record.file), manifest.csv.compression)
-            names, *found = reader.records(blocks)
-            assert len(found) == record.rows
-            rows += found
+        reader = RecordReader(manifest.csv, len(manifest.columns))
+        blocks = decompressed(folder.blocks(manifest.file), manifest.csv.compression)
+        names, *rows = reader.records(blocks)
+        assert len(rows) == manifest.rows
         return Export(names, rows, manifest, self.retries)
 
     def stage(

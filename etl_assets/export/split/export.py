@@ -1,11 +1,10 @@
 """The step's side of a split: the first part, the moment that all begin, and the files.
 
 The step reads the first range itself, into the file that is to be. Each other range is read by a
-process into a file without a name. These are appended in the order of the key, or become files of
-their own where parts are kept.
+process into a file without a name. These are appended in the order of the key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,9 +48,9 @@ class SplitExport:
         self._why_not = ""
 
     def into(
-        self, folder: Folder, stage: Callable[[int | None], StagedFile], united: Columns | None
+        self, folder: Folder, stage: Callable[[], StagedFile], united: Columns | None
     ) -> Exported:
-        """Export into the file that `stage` gives, or into one for each part where they are kept.
+        """Export into the file that `stage` gives.
 
         Meanwhile there are files without names in the folder.
 
@@ -72,12 +71,13 @@ class SplitExport:
                 if task.count:
                     self._expected = proof.count()
                 refuse_zero_dates(snapshot, query)
-                write = self._write_parts if task.table.keep_parts else self._write_one
-                files = write(stage, snapshot, query, parts, proof)
+                file = stage()
+                written = self._write(file, snapshot, query, parts, proof)
                 self._refuse_other_columns(snapshot, parts)
             done = [part.done for part in parts.parts if part.done is not None]
         return Exported(
-            files,
+            file,
+            written,
             query,
             proof.conclude(self._own.rows, done),
             snapshot.info.of_parts(len(ranges), locked=self._locked),
@@ -117,68 +117,37 @@ class SplitExport:
                 "manifest says so with `exact: false`"
             )
 
-    def _write_one(
+    def _write(
         self,
-        stage: Callable[[int | None], StagedFile],
+        file: StagedFile,
         snapshot: Snapshot,
         query: ShardQuery,
         parts: PartProcesses,
         proof: PartsProof,
-    ) -> tuple[tuple[StagedFile, Written], ...]:
+    ) -> Written:
         """The first part's records, and those of the others after them."""
-        file = stage(None)
-        after = (block for part in self._others(parts, proof) for block in part.scratch.blocks())
-        written = self._write_own(file, snapshot, query, parts, after)
-        others = sum(part.done.rows for part in parts.parts if part.done is not None)
-        return ((file, replace(written, rows=written.rows + others)),)
 
-    def _write_parts(
-        self,
-        stage: Callable[[int | None], StagedFile],
-        snapshot: Snapshot,
-        query: ShardQuery,
-        parts: PartProcesses,
-        proof: PartsProof,
-    ) -> tuple[tuple[StagedFile, Written], ...]:
-        """Each part's records in a file of its own, with a header where there is to be one."""
-        file = stage(1)
-        files = [(file, self._write_own(file, snapshot, query, parts))]
-        names = [column.name for column in query.columns]
-        for number, part in enumerate(self._others(parts, proof), 2):
-            file = stage(number)
-            blocks = part.scratch.blocks()
-            written = write_records(file, self._task.csv, names, (), _silent, after=blocks)
-            assert part.done is not None
-            files.append((file, replace(written, rows=part.done.rows)))
-        return tuple(files)
+        def on_progress(rows: int, size: int) -> None:
+            self._own = Told(rows, size)
+            parts.listen()
+            self._tell(parts)
+
+        written = write_records(
+            file,
+            self._task.csv,
+            [column.name for column in query.columns],
+            extract(snapshot.connection, query, self._task.csv),
+            on_progress,
+            (block for part in self._others(parts, proof) for block in part.scratch.blocks()),
+        )
+        others = sum(part.done.rows for part in parts.parts if part.done is not None)
+        return replace(written, rows=written.rows + others)
 
     def _others(self, parts: PartProcesses, proof: PartsProof) -> Iterator[Part]:
         """The other parts, each as soon as it is whole."""
         # While they are still at work; a count that nobody has asked for holds up no row.
         proof.count()
         yield from parts.finished(lambda: self._tell(parts))
-
-    def _write_own(
-        self,
-        file: StagedFile,
-        snapshot: Snapshot,
-        query: ShardQuery,
-        parts: PartProcesses,
-        after: Iterable[bytes] = (),
-    ) -> Written:
-        def on_progress(rows: int, size: int) -> None:
-            self._own = Told(rows, size)
-            parts.listen()
-            self._tell(parts)
-
-        return write_records(
-            file,
-            self._task.csv,
-            [column.name for column in query.columns],
-            extract(snapshot.connection, query, self._task.csv),
-            on_progress,
-            after,
-        )
 
     def _tell(self, parts: PartProcesses) -> None:
         told = [self._own, *(part.told for part in parts.parts)]
@@ -194,7 +163,3 @@ class SplitExport:
                     got="others in one that began a moment later: the table was altered",
                     next_step="export it again",
                 )
-
-
-def _silent(rows: int, size: int) -> None:
-    """A part whose records are all there is soon copied."""

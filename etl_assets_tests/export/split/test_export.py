@@ -1,21 +1,17 @@
 """A shard table in parts: the same file as in one, whatever its key is."""
 
-import hashlib
 import re
 from typing import Any
 
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import ShardError, StoreError
 from etl_assets.export.split import boundaries
 from etl_assets.export.split.boundaries import Cut, ranges_of
 from etl_assets.export.split.keys import find_key
 from etl_assets.export.split.locking import Lock
 from etl_assets.export.split.plan import SplitPlan
 from etl_assets.source.key_range import KeyRange
-from etl_assets.store.folder import StagedFile
-from etl_assets.store.local import LocalFolder
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exporting import HOST, Exporter, table_config
 from etl_assets_tests.support.servers import Server
@@ -35,7 +31,7 @@ def both(exporter: Exporter, database: str, **settings: Any) -> tuple[bytes, byt
     for split in (1, 4):
         exporter.notes.clear()
         done = exporter.export(database, "t", table_config(column, split=split, **settings))
-        found.append((exporter.folder / done.manifest.files[0].file).read_bytes())
+        found.append((exporter.folder / done.manifest.file).read_bytes())
         assert done.manifest.rows == done.manifest.source_rows == len(done.rows)
     return found[0], found[1], done.manifest
 
@@ -165,7 +161,7 @@ def test_compressed_parts_are_one_file_to_every_reader(
     exporter.csv = CsvFormat(null="NULL", compression=compression)
     done = exporter.export(database, "t", table_config(split=4))
     assert done.rows == rows
-    read = pandas.read_csv(exporter.folder / done.manifest.files[0].file)
+    read = pandas.read_csv(exporter.folder / done.manifest.file)
     assert list(read["k"]) == [int(row[0] or "") for row in rows]
 
 
@@ -233,67 +229,6 @@ def test_gaps_and_heaps_are_cut_into_about_equal_parts(
     assert sum(parts) == ROWS
     assert len(parts) == 4
     assert max(parts) <= 0.35 * ROWS, parts
-
-
-# Kept parts
-
-
-@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
-def test_kept_parts_are_files_that_hold_the_unsplit_one_s_records_in_order(
-    server: Server, database: str, exporter: Exporter, compression: Any
-) -> None:
-    fill(server, database, *KEYS["case-insensitive"])
-    exporter.csv = CsvFormat(null="NULL", compression=compression)
-    whole = exporter.export(database, "t")
-    settings = table_config(split=4, keep_parts=True)
-    manifest = (kept := exporter.export(database, "t", settings)).manifest
-    assert (kept.names, kept.rows) == (whole.names, whole.rows)
-    assert (manifest.file, manifest.sha256) == (None, None)
-    assert manifest.rows == manifest.source_rows == ROWS
-    suffix = {"none": "", "gzip": ".gz", "zstd": ".zst"}[compression]
-    stem = f"{HOST}.{database}.t"
-    assert [record.file for record in manifest.files] == [
-        f"{stem}.part-{number}.csv{suffix}" for number in (1, 2, 3, 4)
-    ]
-    for record in manifest.files:
-        stored = (exporter.folder / record.file).read_bytes()
-        assert (record.bytes, record.sha256) == (len(stored), hashlib.sha256(stored).hexdigest())
-
-
-def test_kept_parts_of_a_table_that_is_read_in_one_are_its_one_file(
-    server: Server, database: str, exporter: Exporter
-) -> None:
-    fill(server, database, "k int", "i")
-    manifest = exporter.export(database, "t", table_config(split=4, keep_parts=True)).manifest
-    assert (manifest.file, manifest.parts) == (f"{HOST}.{database}.t.csv", None)
-
-
-@pytest.mark.parametrize("failing", ["stage", "fsync"])
-def test_kept_parts_that_cannot_be_written_leave_nothing_half_written(
-    server: Server,
-    database: str,
-    exporter: Exporter,
-    monkeypatch: pytest.MonkeyPatch,
-    failing: str,
-) -> None:
-    fill(server, database, *KEYS["int"])
-    settings = table_config(split=3, keep_parts=True)
-    if failing == "stage":
-        stage = LocalFolder.stage
-
-        def full(folder: LocalFolder, name: str) -> StagedFile:
-            if "part-3" in name:
-                raise StoreError(f"{name}: No space left on device")
-            return stage(folder, name)
-
-        monkeypatch.setattr(LocalFolder, "stage", full)
-        with pytest.raises(ShardError, match=rf"^{HOST}\.{database}\.t: .*No space left"):
-            exporter.stage(database, "t", settings)
-    else:
-        with exporter.stage(database, "t", settings) as staged:
-            staged.files[0].commit()
-    names = exporter.files()
-    assert names == ([] if failing == "stage" else [f"{HOST}.{database}.t.part-1.csv"])
 
 
 def test_a_trial_is_not_split(server: Server, database: str, exporter: Exporter) -> None:
