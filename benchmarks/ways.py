@@ -93,7 +93,9 @@ def etl_assets(job: Job) -> None:
     """This product's step: count, rows, checksum, the file durable under its name."""
     from etl_assets.config import TableConfig
     from etl_assets.csv_format import CsvFormat
-    from etl_assets.export.shard import ShardTask, stage_shard
+    from etl_assets.export.services import Services
+    from etl_assets.export.shard import stage_shard
+    from etl_assets.export.task import ShardTask
     from etl_assets.store.opening import open_folder
     from etl_assets.tables.topology import Shard
     from etl_assets.tables.windows import Window
@@ -103,22 +105,17 @@ def etl_assets(job: Job) -> None:
         "partition": {"every": "day", "start": "2026-11-01"},
     }
     noon = datetime(2026, 11, 2, tzinfo=UTC)
-    stage_shard(
-        _engines(job),
-        open_folder(job.folder),
-        ShardTask(
-            shard=Shard(job.table, "h", DATABASE, job.table),
-            table=TableConfig.model_validate(table),
-            window=Window("2026-11-02", noon, noon + timedelta(days=1), "UTC"),
-            csv=CsvFormat(compression=job.compression),
-            limit=None,
-            count=True,
-            retries=0,
-            run_id="bench",
-        ),
-        on_progress=lambda _: None,
-        on_retry=print,
-    ).commit()
+    task = ShardTask(
+        shard=Shard(job.table, "h", DATABASE, job.table),
+        table=TableConfig.model_validate(table),
+        window=Window("2026-11-02", noon, noon + timedelta(days=1), "UTC"),
+        csv=CsvFormat(compression=job.compression),
+        limit=None,
+        count=True,
+        retries=0,
+        run_id="bench",
+    )
+    stage_shard(task, open_folder(job.folder), Services(_engines(job))).commit()
 
 
 def rows(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -24,13 +25,10 @@ from etl_assets.defs.partitions import (
 )
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
-from etl_assets.export.shard import (
-    Progress,
-    ShardTask,
-    stage_shard,
-    wanted_window,
-)
+from etl_assets.export.services import Services
+from etl_assets.export.shard import stage_shard, wanted_window
 from etl_assets.export.sizes import last_sizes
+from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
@@ -98,8 +96,9 @@ def lane_assets(
                 _refuse_other_shards(context, table)
                 run = _exporter(context, config, table)
                 with connection_slots(context, lane.host, limit, parts) as slots:
-                    tasks = _tasks(context, config, table, slots)
-                    yield from _export(context, tasks, run, table, shards)
+                    tasks = _tasks(context, config, table)
+                    services = _services(context, table, slots)
+                    yield from _export(context, tasks, services, run, table, shards)
             for name, shard in outputs.items():
                 if name not in shards:
                     yield from _verified(context, shard)
@@ -126,6 +125,7 @@ def lane_assets(
 def _export(
     context: dg.OpExecutionContext,
     task_of: Callable[[Shard], ShardTask],
+    services: Services,
     run: Exporter,
     table: LogicalTable,
     shards: dict[str, Shard],
@@ -141,7 +141,8 @@ def _export(
             if shard in twins:
                 _refuse_one_file(context, shard, twins[shard])
             task = task_of(shard)
-            done = _proven_before(context, table, task, run) or _committed(context, task, run)
+            done = _proven_before(context, table, task, run)
+            done = done or _committed(context, task, services, run)
         except EtlAssetsError as error:
             # Without the traceback: the message says it all, and the step's failure follows.
             context.log.error(str(error))  # noqa: TRY400
@@ -301,14 +302,11 @@ def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
 
 
 def _tasks(
-    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable, slots: Slots
+    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
 ) -> Callable[[Shard], ShardTask]:
     """What to export, for any shard of the step."""
-    database: DatabaseResource = context.resources.database
     csv: CsvIOManager = context.resources.csv
     settings = table.settings
-    # Read once for all shards of a lane.
-    united = cache(lambda: read_united_columns(database.engines, table))
     return partial(
         ShardTask,
         table=settings,
@@ -319,14 +317,27 @@ def _tasks(
         retries=config.execution.retries,
         run_id=context.run_id,
         first=None if settings.is_snapshot else first_window(table),
-        united=united if settings.on_drift == "union" else None,
-        spare=slots.spare,
     )
 
 
-def _committed(context: dg.OpExecutionContext, task: ShardTask, run: Exporter) -> CommittedShard:
-    """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
+def _services(context: dg.OpExecutionContext, table: LogicalTable, slots: Slots) -> Services:
+    """What all exports of the step share."""
     database: DatabaseResource = context.resources.database
+    # Read once for all shards of a lane, and not before the first is exported.
+    united = cache(lambda: read_united_columns(database.engines, table))
+    return Services(
+        database.engines,
+        united=united if table.settings.on_drift == "union" else None,
+        spare=slots.spare,
+        on_retry=context.log.warning,
+        on_note=context.log.warning,
+    )
+
+
+def _committed(
+    context: dg.OpExecutionContext, task: ShardTask, services: Services, run: Exporter
+) -> CommittedShard:
+    """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     csv: CsvIOManager = context.resources.csv
     log = _ProgressLog(context, task.shard)
     with hearing_interrupts() as check_interrupts:
@@ -335,14 +346,8 @@ def _committed(context: dg.OpExecutionContext, task: ShardTask, run: Exporter) -
             check_interrupts()
             log(progress)
 
-        staged = stage_shard(
-            database.engines,
-            csv.folder(task.shard.table, task.window.key),
-            task,
-            on_progress=on_progress,
-            on_retry=context.log.warning,
-            on_note=context.log.warning,
-        )
+        folder = csv.folder(task.shard.table, task.window.key)
+        staged = stage_shard(task, folder, replace(services, on_progress=on_progress))
     with staged:
         try:
             done = csv.commit_shard(staged, run)

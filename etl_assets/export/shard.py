@@ -1,11 +1,9 @@
 """One shard table to one staged file: the work of a step, whatever runs it."""
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,33 +11,20 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.config import TableConfig
 from etl_assets.errors import ConfigError, PartsMismatchError, ShardError, StoreError
-from etl_assets.export.split.export import SplitExport
-from etl_assets.export.split.plan import SplitPlan, planned
-from etl_assets.export.task import (
-    Exported,
-    Progress,
-    ShardTask,
-    counted,
-    query_of,
-    refuse_other_count,
-    refuse_zero_dates,
-)
-from etl_assets.extract import extract
-from etl_assets.source.engines import Engines
+from etl_assets.export.services import Services
+from etl_assets.export.split.export import export_split
+from etl_assets.export.task import ShardTask
+from etl_assets.export.whole import export_whole
 from etl_assets.source.mysql.failures import is_transient, pauses, shard_error
 from etl_assets.source.query import ShardQuery
-from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
-from etl_assets.store.writer import write_records
-from etl_assets.tables.columns import Column, Columns
+from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import LogicalTable
 from etl_assets.tables.windows import Window
 
 __all__ = [
-    "Progress",
-    "ShardTask",
     "StagedShard",
     "query_record",
     "stage_shard",
@@ -92,45 +77,29 @@ class StagedShard:
         self.file.discard()
 
 
-def stage_shard(
-    engines: Engines,
-    folder: Folder,
-    task: ShardTask,
-    *,
-    on_progress: Callable[[Progress], None],
-    on_retry: Callable[[str], None],
-    on_note: Callable[[str], None] = lambda note: None,
-) -> StagedShard:
+def stage_shard(task: ShardTask, folder: Folder, services: Services) -> StagedShard:
     """Export a shard table into a staged file, from the start again after a transient error.
 
     Where its parts turn out not to be the whole, it is exported in one part instead: an index whose
     order is not that of comparisons leaves rows out of ranges.
-
-    `on_note` is told why a shard table is not exported in as many parts as `split` asks for, or
-    not from one moment.
 
     Raises:
         ShardError: with the shard's name, the server's number and text or what became of the
             file, and the next step.
         CountMismatchError: the file does not hold as many rows as the server counted.
     """
-    attempt = partial(_attempt, engines, folder, on_progress=on_progress, on_note=on_note)
     try:
-        return _staged(attempt, task, on_retry)
+        return _staged(task, folder, services)
     except PartsMismatchError as error:
-        on_note(f"{error}; it is exported in one part instead, as `split: 1` does")
+        services.on_note(f"{error}; it is exported in one part instead, as `split: 1` does")
         whole = task.table.model_copy(update={"split": 1})
-        return _staged(attempt, replace(task, table=whole), on_retry)
+        return _staged(replace(task, table=whole), folder, services)
 
 
-def _staged(
-    attempt: Callable[[ShardTask], StagedShard],
-    task: ShardTask,
-    on_retry: Callable[[str], None],
-) -> StagedShard:
+def _staged(task: ShardTask, folder: Folder, services: Services) -> StagedShard:
     for pause in (*pauses(task.retries), None):
         try:
-            return attempt(task)
+            return _attempt(task, folder, services)
         except (StoreError, ConfigError) as error:
             # They name a file or a key; which shard that is about has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
@@ -138,7 +107,7 @@ def _staged(
             failure = shard_error(task.shard, error, task.table.where)
             if pause is None or not is_transient(error):
                 raise failure from error
-            on_retry(f"{failure}; next attempt in {pause:.1f} s")
+            services.on_retry(f"{failure}; next attempt in {pause:.1f} s")
             time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
@@ -169,17 +138,10 @@ def wanted_window(table: LogicalTable, window: Window) -> Wanted:
     return Wanted(window.key, table.shards, asked, settings.on_drift, settings.merge)
 
 
-def _attempt(
-    engines: Engines,
-    folder: Folder,
-    task: ShardTask,
-    *,
-    on_progress: Callable[[Progress], None],
-    on_note: Callable[[str], None],
-) -> StagedShard:
+def _attempt(task: ShardTask, folder: Folder, services: Services) -> StagedShard:
     started_at = datetime.now(UTC)
     clock = time.monotonic()
-    united = task.united() if task.united is not None else None
+    united = services.united() if services.united is not None else None
     with ExitStack() as undo:
 
         def stage() -> StagedFile:
@@ -187,13 +149,10 @@ def _attempt(
             undo.callback(file.discard)
             return file
 
-        with planned(engines, task, on_note) as plan:
-            if len(plan.ranges) > 1:
-                split = SplitExport(engines, plan, on_progress, on_note)
-                exported = split.into(folder, stage, united)
-            else:
-                plan.release()
-                exported = _export_whole(engines, plan, stage, united, on_progress)
+        if task.is_split:
+            exported = export_split(task, united, folder, stage, services)
+        else:
+            exported = export_whole(task, united, stage, services)
         # Not before the connections are closed: that may fail too, and the file would stay.
         undo.pop_all()
     query = exported.query
@@ -211,30 +170,6 @@ def _attempt(
     }
     manifest = ShardManifest.model_validate(facts)
     return StagedShard(exported.file, manifest, exported.written.first)
-
-
-def _export_whole(
-    engines: Engines,
-    plan: SplitPlan,
-    stage: Callable[[], StagedFile],
-    united: Columns | None,
-    on_progress: Callable[[Progress], None],
-) -> Exported:
-    task = plan.task
-    with open_snapshot(engines, task.shard) as snapshot:
-        query = query_of(task, snapshot, united, plan.ranges[0])
-        counts = counted(snapshot, query, task)
-        refuse_zero_dates(snapshot, query)
-        file = stage()
-        written = write_records(
-            file,
-            task.csv,
-            [column.name for column in query.columns],
-            extract(snapshot.connection, query, task.csv),
-            lambda rows, size: on_progress(Progress(rows, size, counts.rows)),
-        )
-        refuse_other_count(task, counts.rows, written.rows)
-    return Exported(file, written, query, counts, snapshot.info)
 
 
 def _column_record(column: Column, query: ShardQuery) -> dict[str, Any]:

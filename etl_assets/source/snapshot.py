@@ -103,12 +103,12 @@ class Snapshot:
 
 @contextmanager
 def open_snapshot(
-    engines: Engines, shard: Shard, turn: AbstractContextManager[object] = _AT_ONCE
+    engines: Engines, shard: Shard, moment: AbstractContextManager[object] = _AT_ONCE
 ) -> Iterator[Snapshot]:
     """Open a connection for one shard table; it is closed at the end, whatever happens.
 
     Left with an error, it is dropped at once, and a query that still runs is ended. MySQL's
-    transaction begins inside `turn`: between its entry and its exit, everything else being ready.
+    transaction begins inside `moment`: between its entry and its exit, everything else being ready.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as the server says it, when it cannot be reached or the table
@@ -121,7 +121,7 @@ def open_snapshot(
             return
         with dropped_on_error(connection, shard):
             pin_session(connection)
-            yield _mysql_snapshot(connection, shard, turn)
+            yield _mysql_snapshot(connection, shard, moment)
         # All that was wanted has come: a server that leaves only now takes nothing back.
         with suppress(DBAPIError):
             connection.rollback()
@@ -152,11 +152,11 @@ def address_of(connection: Connection) -> str:
 
 
 def _mysql_snapshot(
-    connection: Connection, shard: Shard, turn: AbstractContextManager[object]
+    connection: Connection, shard: Shard, moment: AbstractContextManager[object]
 ) -> Snapshot:
     dialect: Any = connection.dialect
     start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-    with turn:
+    with moment:
         position = position_around(connection, lambda: connection.exec_driver_sql(start))
         taken_at = datetime.now(UTC)
     version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import EtlAssetsError, ShardError
 from etl_assets.export.shard import StagedShard, stage_shard
+from etl_assets.export.task import ShardTask
 from etl_assets.steps import host_watch
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.tables.topology import Shard
@@ -267,10 +268,10 @@ def test_a_lane_exports_only_what_was_selected(lane: Location) -> None:
 def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
     lane: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(engines: Any, folder: Any, task: Any, **rest: Any) -> StagedShard:
+    def failing(task: ShardTask, *rest: Any) -> StagedShard:
         if task.shard.shard_table == "orders_00" and task.shard.database == "shop_00":
             raise ZeroDivisionError("by accident")
-        return stage_shard(engines, folder, task, **rest)
+        return stage_shard(task, *rest)
 
     monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", failing)
     (message,) = failures(lane.export()).values()
@@ -286,7 +287,7 @@ def test_a_host_that_is_away_is_not_waited_for_shard_by_shard(
 ) -> None:
     calls: list[Shard] = []
 
-    def away(engines: Any, folder: Any, task: Any, **rest: Any) -> StagedShard:
+    def away(task: ShardTask, *_: object) -> StagedShard:
         calls.append(task.shard)
         nobody = DBAPIError("", {}, OSError(2003, "Can't connect to MySQL server"))
         raise ShardError(f"{task.shard}: error 2003") from nobody

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from etl_assets.config import HostConfig, TableConfig
-from etl_assets.export.shard import ShardTask, stage_shard, wanted_window
+from etl_assets.export.services import Services
+from etl_assets.export.shard import stage_shard, wanted_window
+from etl_assets.export.task import ShardTask
 from etl_assets.source.drift import read_united_columns
 from etl_assets.source.engines import Engines
 from etl_assets.store.asked import Wanted
@@ -103,15 +105,16 @@ class Product:
             retries=0,
             run_id="fuzz",
             first=None if settings.is_snapshot else window,
+        )
+        services = Services(
+            engines,
             united=(lambda: read_united_columns(engines, table))
             if settings.on_drift == "union"
             else None,
         )
         manifests = []
         for shard in shards:
-            with stage_shard(
-                engines, folder, replace(task, shard=shard), on_progress=_silent, on_retry=_silent
-            ) as staged:
+            with stage_shard(replace(task, shard=shard), folder, services) as staged:
                 staged.settle()
                 staged.commit()
             folder.write_json(manifest_name(shard), staged.manifest.as_json())
@@ -153,7 +156,3 @@ class Product:
         whole = TableManifest.model_validate(json.loads((folder / TABLE_MANIFEST).read_text()))
         findings = verified.err.splitlines() if verified.code else []
         return Outcome(list(whole.shards), whole, folder, findings)
-
-
-def _silent(_: object) -> None:
-    """Nobody looks on."""

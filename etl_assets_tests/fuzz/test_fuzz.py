@@ -52,7 +52,7 @@ def test_a_lost_row_is_found_and_made_small(
     def losing(*arguments: Any) -> Iterator[Block]:
         return (Block(b"", block.rows) for block in extract(*arguments))
 
-    monkeypatch.setattr("etl_assets.export.shard.extract", losing)
+    monkeypatch.setattr("etl_assets.export.whole.extract", losing)
     number, case = next((n, c) for n, c in hunt.numbered() if lost(where, c))
     small = hunt.smallest(number, has_kind(where, "rows lost"), case, 2.0)
     assert lost(where, small)

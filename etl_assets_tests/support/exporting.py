@@ -8,7 +8,9 @@ from typing import Any
 
 from etl_assets.config import HostConfig, TableConfig
 from etl_assets.csv_format import CsvFormat, RecordReader
-from etl_assets.export.shard import Progress, ShardTask, StagedShard, stage_shard
+from etl_assets.export.services import Services
+from etl_assets.export.shard import StagedShard, stage_shard
+from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.engines import Engines
 from etl_assets.store.compression import decompressed
 from etl_assets.store.manifest import ShardManifest
@@ -107,7 +109,8 @@ class Exporter:
         on_progress: Callable[[Progress], None] | None = None,
         **options: Any,
     ) -> StagedShard:
-        """Stage one shard table."""
+        """Stage one shard table; `spare` is a service, the other options are the task's."""
+        spare = {"spare": options.pop("spare")} if "spare" in options else {}
         task = ShardTask(
             shard=Shard("orders", HOST, database, table),
             table=settings or table_config(),
@@ -123,14 +126,14 @@ class Exporter:
         )
         engines = self.engines()
         try:
-            return stage_shard(
+            services = Services(
                 engines,
-                open_folder(str(self.folder)),
-                task,
                 on_progress=on_progress or self.progress.append,
                 on_retry=self.retries.append,
                 on_note=self.notes.append,
+                **spare,
             )
+            return stage_shard(task, open_folder(str(self.folder)), services)
         finally:
             engines.dispose()
 

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from etl_assets.errors import ShardError
+from etl_assets.export.counting import refuse_zero_dates
+from etl_assets.export.query import query_of
+from etl_assets.export.services import Services
 from etl_assets.export.split.locking import Lock
-from etl_assets.export.split.part import Told
-from etl_assets.export.split.plan import SplitPlan
+from etl_assets.export.split.plan import SplitPlan, planned
 from etl_assets.export.split.processes import Part, PartProcesses
 from etl_assets.export.split.proof import PartsProof
-from etl_assets.export.task import Exported, Progress, ShardTask, query_of, refuse_zero_dates
+from etl_assets.export.task import Exported, Progress, ShardTask
+from etl_assets.export.whole import export_whole
 from etl_assets.extract import extract
-from etl_assets.source.engines import Engines
 from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import Snapshot, open_snapshot
 from etl_assets.store.folder import Folder, StagedFile
@@ -27,46 +29,53 @@ LOCKED_SECONDS = 5.0
 """How long others may be kept from writing, should a part not begin at once."""
 
 
-class SplitExport:
-    """One attempt at a shard table in parts."""
+def export_split(
+    task: ShardTask,
+    united: Columns | None,
+    folder: Folder,
+    stage: Callable[[], StagedFile],
+    services: Services,
+) -> Exported:
+    """Export into the file that `stage` gives, in as many parts as can be, which may be one.
+
+    Meanwhile there are files without names in the folder.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as the server says it to any part.
+        ShardError: a part has ended without its file, or the parts do not fit together.
+        CountMismatchError: they do not have each row.
+        PartsMismatchError: they are not the whole, and one part would be.
+    """
+    with planned(task, services) as plan:
+        if len(plan.ranges) == 1:
+            return export_whole(task, united, stage, services, plan.ranges[0])
+        return _SplitExport(task, united, plan, services).into(folder, stage)
+
+
+class _SplitExport:
+    """One attempt at a shard table in several parts."""
 
     def __init__(
-        self,
-        engines: Engines,
-        plan: SplitPlan,
-        on_progress: Callable[[Progress], None],
-        on_note: Callable[[str], None],
+        self, task: ShardTask, united: Columns | None, plan: SplitPlan, services: Services
     ) -> None:
-        self._engines = engines
+        self._task = task
+        self._united = united
         self._plan = plan
-        self._task: ShardTask = plan.task
-        self._on_progress = on_progress
-        self._on_note = on_note
-        self._own = Told(0, 0)
+        self._services = services
+        self._own = Progress(0, 0, None)
         self._expected: int | None = None
         self._locked = False
         self._why_not = ""
 
-    def into(
-        self, folder: Folder, stage: Callable[[], StagedFile], united: Columns | None
-    ) -> Exported:
-        """Export into the file that `stage` gives.
-
-        Meanwhile there are files without names in the folder.
-
-        Raises:
-            sqlalchemy.exc.DBAPIError: as the server says it to any part.
-            ShardError: a part has ended without its file, or the parts do not fit together.
-            CountMismatchError: they do not have each row.
-        """
-        task = self._task
-        ranges = [part for part in self._plan.ranges if part is not None]
+    def into(self, folder: Folder, stage: Callable[[], StagedFile]) -> Exported:
+        """Export into the file that `stage` gives."""
+        task, engines, ranges = self._task, self._services.engines, self._plan.ranges
         first, *others = ranges
-        with PartProcesses(self._engines, task, united) as parts:
+        with PartProcesses(engines, task, self._united) as parts:
             parts.start(others, folder)
-            with open_snapshot(self._engines, task.shard, self._turn(parts)) as snapshot:
-                self._go_on(snapshot, parts)
-                query = query_of(task, snapshot, united, first)
+            with open_snapshot(engines, task.shard, self._moment(parts)) as snapshot:
+                self._let_read(snapshot, parts)
+                query = query_of(task, snapshot, self._united, first)
                 proof = PartsProof(task, snapshot, query, ranges, one_moment=self._locked)
                 if task.count:
                     self._expected = proof.count()
@@ -84,35 +93,35 @@ class SplitExport:
         )
 
     @contextmanager
-    def _turn(self, parts: PartProcesses) -> Iterator[None]:
+    def _moment(self, parts: PartProcesses) -> Iterator[None]:
         """The moment at which the transactions of all parts begin."""
 
         def tick() -> None:
-            self._tell(parts)
+            self._report(parts)
 
-        parts.until(lambda part: "connected" in part.stages, tick)
+        parts.until(lambda part: "connected" in part.reached, tick)
         try:
             lock = self._plan.lock()
             parts.begin()
             yield
-            together = parts.until(lambda part: "begun" in part.stages, tick, LOCKED_SECONDS)
+            together = parts.until(lambda part: "begun" in part.reached, tick, LOCKED_SECONDS)
         finally:
             self._plan.release()
         self._locked = lock is Lock.HELD and together
         self._why_not = "a part took too long to begin" if lock is Lock.HELD else lock.value
 
-    def _go_on(self, snapshot: Snapshot, parts: PartProcesses) -> None:
+    def _let_read(self, snapshot: Snapshot, parts: PartProcesses) -> None:
         """Let the parts read, once it is known whether they are from one moment."""
         if self._locked:
-            parts.until(lambda part: part.seen, lambda: self._tell(parts))
+            parts.until(lambda part: part.opened, lambda: self._report(parts))
             # A name may stand for several replicas, of which the lock has held one.
-            seen = {part.seen.info.address for part in parts.parts if part.seen is not None}
+            seen = {part.opened.info.address for part in parts.parts if part.opened is not None}
             if seen | {snapshot.info.address} != {self._plan.address}:
                 self._locked = False
                 self._why_not = "the host's name leads to several servers"
-        parts.go_on(counting=self._task.count and not self._locked)
+        parts.read(counting=self._task.count and not self._locked)
         if not self._locked:
-            self._on_note(
+            self._services.on_note(
                 f"{self._task.shard}: its parts are not from one moment: {self._why_not}; the "
                 "manifest says so with `exact: false`"
             )
@@ -128,9 +137,9 @@ class SplitExport:
         """The first part's records, and those of the others after them."""
 
         def on_progress(rows: int, size: int) -> None:
-            self._own = Told(rows, size)
+            self._own = Progress(rows, size, None)
             parts.listen()
-            self._tell(parts)
+            self._report(parts)
 
         written = write_records(
             file,
@@ -147,16 +156,17 @@ class SplitExport:
         """The other parts, each as soon as it is whole."""
         # While they are still at work; a count that nobody has asked for holds up no row.
         proof.count()
-        yield from parts.finished(lambda: self._tell(parts))
+        yield from parts.finished(lambda: self._report(parts))
 
-    def _tell(self, parts: PartProcesses) -> None:
-        told = [self._own, *(part.told for part in parts.parts)]
-        rows, size = (sum(numbers) for numbers in zip(*told, strict=True))
-        self._on_progress(Progress(rows, size, self._expected))
+    def _report(self, parts: PartProcesses) -> None:
+        """Say how far all parts together are."""
+        each = [self._own, *(part.progress for part in parts.parts)]
+        rows, size = sum(one.rows for one in each), sum(one.bytes for one in each)
+        self._services.on_progress(Progress(rows, size, self._expected))
 
     def _refuse_other_columns(self, snapshot: Snapshot, parts: PartProcesses) -> None:
         for part in parts.parts:
-            if part.seen is not None and part.seen.columns != snapshot.columns:
+            if part.opened is not None and part.opened.columns != snapshot.columns:
                 raise ShardError(
                     f"{self._task.shard}",
                     expected="the same columns in all parts",

@@ -20,13 +20,9 @@ from types import FrameType, TracebackType
 from typing import Any, Literal, NamedTuple
 
 from etl_assets.errors import ShardError
-from etl_assets.export.task import (
-    ShardTask,
-    count_rows,
-    query_of,
-    refuse_other_count,
-    refuse_zero_dates,
-)
+from etl_assets.export.counting import count_rows, refuse_other_count, refuse_zero_dates
+from etl_assets.export.query import query_of
+from etl_assets.export.task import Progress, ShardTask
 from etl_assets.extract import extract
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
@@ -39,13 +35,13 @@ BEGIN = "begin"
 """What the step says to each part, once all have connected."""
 
 
-class GoOn(NamedTuple):
-    """What the step says to each part that has begun: whether it has to count its rows."""
+class ReadRows(NamedTuple):
+    """What the step says to each part that has begun: read, and whether to count the rows first."""
 
     counting: bool
 
 
-_TOLD_SECONDS = 2.0
+_PROGRESS_SECONDS = 2.0
 _ORPHAN_SECONDS = 3.0
 
 
@@ -68,24 +64,17 @@ class PartOrder:
     environment: Mapping[str, str] = field(repr=False)
 
 
-class Stage(NamedTuple):
+class Reached(NamedTuple):
     """A part has come so far."""
 
-    name: Literal["connected", "begun"]
+    point: Literal["connected", "begun"]
 
 
-class Seen(NamedTuple):
-    """What a part's snapshot shows."""
+class Opened(NamedTuple):
+    """A part's snapshot is open, and shows this of the table."""
 
     columns: tuple[Column, ...]
     info: SnapshotInfo
-
-
-class Told(NamedTuple):
-    """How far a part is: rows and stored bytes."""
-
-    rows: int
-    bytes: int
 
 
 class Done(NamedTuple):
@@ -124,38 +113,38 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
             done = _export(order, step, scratch, interrupts)
         # From here on an interrupt would only disturb the end of the process.
         interrupts.ignore()
-        _tell(step, done)
+        _send(step, done)
     except KeyboardInterrupt:
         # By the step, which waits for the end of this process.
         return
     except Exception as error:
         interrupts.ignore()
-        _tell(step, error)
+        _send(step, error)
 
 
 def _export(
     order: PartOrder, step: "Connection[Any, Any]", scratch: Scratch, interrupts: "_Interrupts"
 ) -> Done:
     task = order.task
-    with open_snapshot(order.engines, task.shard, _Turn(step)) as snapshot:
-        step.send(Seen(snapshot.columns, snapshot.info))
+    with open_snapshot(order.engines, task.shard, _Moment(step)) as snapshot:
+        step.send(Opened(snapshot.columns, snapshot.info))
         query = query_of(task, snapshot, order.united, order.part)
-        told = _Teller(step)
-        told_to: GoOn = step.recv()
-        rows_counted = count_rows(snapshot, query) if told_to.counting else None
+        report = _Reporter(step)
+        order_to_read: ReadRows = step.recv()
+        rows_counted = count_rows(snapshot, query) if order_to_read.counting else None
         refuse_zero_dates(snapshot, query)
 
         def on_progress(rows: int, size: int) -> None:
             interrupts.check()
-            told(rows, size)
+            report(rows, size)
 
         blocks = extract(snapshot.connection, query, task.csv)
         rows = write_part(scratch, task.csv, blocks, on_progress)
-        refuse_other_count(task, rows_counted, rows)
+        refuse_other_count(task.shard, rows_counted, rows)
     return Done(rows, rows_counted)
 
 
-def _tell(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
+def _send(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
     try:
         step.send(outcome)
     except OSError:
@@ -166,14 +155,14 @@ def _tell(step: "Connection[Any, Any]", outcome: "Done | Exception") -> None:
         step.send(ShardError(f"{type(outcome).__name__}: {outcome}"))
 
 
-class _Turn:
+class _Moment:
     """The moment of the snapshot, which the step chooses for all parts together."""
 
     def __init__(self, step: "Connection[Any, Any]") -> None:
         self._step = step
 
     def __enter__(self) -> None:
-        self._step.send(Stage("connected"))
+        self._step.send(Reached("connected"))
         self._step.recv()
 
     def __exit__(
@@ -183,21 +172,21 @@ class _Turn:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
-            self._step.send(Stage("begun"))
+            self._step.send(Reached("begun"))
 
 
-class _Teller:
+class _Reporter:
     """Tells the step now and then how far the part is; a step that is busy does not hold it up."""
 
     def __init__(self, step: "Connection[Any, Any]") -> None:
         self._step = step
-        self._told = time.monotonic()
+        self._sent_at = time.monotonic()
 
     def __call__(self, rows: int, size: int) -> None:
         now = time.monotonic()
-        if now - self._told > _TOLD_SECONDS and select.select([], [self._step], [], 0)[1]:
-            self._told = now
-            self._step.send(Told(rows, size))
+        if now - self._sent_at > _PROGRESS_SECONDS and select.select([], [self._step], [], 0)[1]:
+            self._sent_at = now
+            self._step.send(Progress(rows, size, None))
 
 
 class _Interrupts:

@@ -4,18 +4,18 @@ A lock needs a connection that takes no snapshot. It is one that the host can sp
 else one of the shard's own: then there is one part less. So the host's limit holds throughout.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
+from etl_assets.export.services import Services
 from etl_assets.export.split.boundaries import Cut, WindowIndex, ranges_of
 from etl_assets.export.split.key_columns import key_column
 from etl_assets.export.split.keys import ShardKey, find_key
 from etl_assets.export.split.locking import Lock, lock_for_reading, may_lock
 from etl_assets.export.task import ShardTask
-from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.mysql.abandon import dropped_on_error
 from etl_assets.source.query import window_bounds, window_condition
@@ -27,13 +27,13 @@ class SplitPlan:
     """The ranges, and the connection that they were found on.
 
     Attributes:
-        ranges: in the order of the key; a single None where the server's order has to do.
+        ranges: in the order of the key; one without a key where the server's order has to do.
         connection: to lock the table with; None where that is not possible or not needed.
         address: the server that this connection leads to.
     """
 
     task: ShardTask
-    ranges: tuple[KeyRange | None, ...]
+    ranges: tuple[KeyRange, ...]
     _held: ExitStack
     connection: Connection | None = None
     address: str = ""
@@ -50,22 +50,17 @@ class SplitPlan:
 
 
 @contextmanager
-def planned(
-    engines: Engines, task: ShardTask, on_note: Callable[[str], None]
-) -> Iterator[SplitPlan]:
+def planned(task: ShardTask, services: Services) -> Iterator[SplitPlan]:
     """The plan for a shard table; its connection is closed at the end, if not before.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as the server says it.
     """
     shard, parts = task.shard, task.table.split
-    if parts == 1 or task.limit is not None:
-        yield SplitPlan(task, (None,), ExitStack())
-        return
     with ExitStack() as held:
         # Entered first, so that the place is given back when the connection is closed.
-        has_spare = held.enter_context(task.spare())
-        engine = engines.get(shard.host, shard.database)
+        has_spare = held.enter_context(services.spare())
+        engine = services.engines.get(shard.host, shard.database)
         connection = held.enter_context(engine.connect())
         # Its end has to be the end of the lock: in the pool it would live on.
         connection.detach()
@@ -73,17 +68,17 @@ def planned(
         pin_session(connection)
         key = find_key(connection, shard)
         if key is None:
-            on_note(
+            services.on_note(
                 f"{shard}: exported in one part, in the server's order: it has no primary key and "
                 "no unique index of columns NOT NULL that can be cut into ranges"
             )
             held.close()
-            yield SplitPlan(task, (None,), held)
+            yield SplitPlan(task, (KeyRange(()),), held)
             return
         locks = may_lock(connection, shard)
         if locks and not has_spare:
             parts -= 1
-            on_note(
+            services.on_note(
                 f"{shard}: {parts} parts instead of {parts + 1}: one of the host's connections is "
                 "needed for the lock; raise `max_connections` of the host above `split`"
             )

@@ -19,14 +19,13 @@ from etl_assets.export.split.part import (
     BEGIN,
     Descriptor,
     Done,
-    GoOn,
+    Opened,
     PartOrder,
-    Seen,
-    Stage,
-    Told,
+    Reached,
+    ReadRows,
     export_part,
 )
-from etl_assets.export.task import ShardTask, unlimited
+from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.store.folder import Folder
@@ -41,7 +40,7 @@ _PRELOAD = [
     "etl_assets.source.mysql.driver",
     "sqlalchemy.dialects.mysql.pymysql",
 ]
-_NOTHING = Told(0, 0)
+_NOTHING = Progress(0, 0, None)
 
 
 @dataclass
@@ -51,9 +50,9 @@ class Part:
     process: BaseProcess
     control: "Connection[Any, Any]"
     scratch: Scratch
-    stages: frozenset[str] = frozenset()
-    seen: Seen | None = None
-    told: Told = _NOTHING
+    reached: frozenset[str] = frozenset()
+    opened: Opened | None = None
+    progress: Progress = _NOTHING
     done: Done | None = None
 
     def take(self, message: object) -> None:
@@ -61,12 +60,12 @@ class Part:
         match message:
             case Exception():
                 raise message
-            case Stage(name):
-                self.stages |= {name}
-            case Seen():
-                self.seen = message
-            case Told():
-                self.told = message
+            case Reached(point):
+                self.reached |= {point}
+            case Opened():
+                self.opened = message
+            case Progress():
+                self.progress = message
             case Done():
                 self.done = message
 
@@ -83,7 +82,7 @@ class PartProcesses:
         password = engines.host(task.shard.host).password
         self._order = PartOrder(
             engines,
-            replace(task, united=None, spare=unlimited),
+            task,
             united,
             KeyRange(()),
             password.environment if password else {},
@@ -136,10 +135,10 @@ class PartProcesses:
         for part in self.parts:
             _say(part, BEGIN)
 
-    def go_on(self, *, counting: bool) -> None:
+    def read(self, *, counting: bool) -> None:
         """Let all of them read, and before that count what they read."""
         for part in self.parts:
-            _say(part, GoOn(counting))
+            _say(part, ReadRows(counting))
 
     def until(
         self,
@@ -202,7 +201,7 @@ class PartProcesses:
             if part.process.pid is None or part.done is not None:
                 continue
             # One that has not connected yet has nothing to clean up, nor a way to be told.
-            number = signal.SIGINT if "connected" in part.stages else signal.SIGKILL
+            number = signal.SIGINT if "connected" in part.reached else signal.SIGKILL
             with suppress(ProcessLookupError):
                 if part.process.is_alive():
                     os.kill(part.process.pid, number)

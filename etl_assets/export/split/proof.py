@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from etl_assets.errors import PartsMismatchError
+from etl_assets.export.counting import Counts, count_rows, counted, refuse_other_count
 from etl_assets.export.split.part import Done
-from etl_assets.export.task import Counts, ShardTask, count_rows, counted, refuse_other_count
+from etl_assets.export.task import ShardTask
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import Snapshot
@@ -52,7 +53,7 @@ class PartsProof:
         self._query = query
         self._ranges = ranges
         self._one_moment = one_moment
-        self._counts = Counts(None, None)
+        self._counts = Counts()
         self._whole: int | None = None
         self._first: int | None = None
 
@@ -65,7 +66,9 @@ class PartsProof:
         """
         if self._whole is None:
             whole = replace(self._query, key_range=None)
-            self._counts = counted(self._snapshot, whole, self._task)
+            if self._task.is_counted:
+                column = self._task.table.partition.column
+                self._counts = counted(self._snapshot, whole, column)
             rows = self._counts.rows
             self._whole = count_rows(self._snapshot, whole) if rows is None else rows
             if not self._one_moment:
@@ -86,7 +89,7 @@ class PartsProof:
             self._refuse_other_sum(whole, first + sum(done.rows for done in others))
             return self._counts
         # The others have compared their own.
-        refuse_other_count(self._task, self._first, first)
+        refuse_other_count(self._task.shard, self._first, first)
         if self._counts.rows is None:
             return self._counts
         rows = [self._first, *(done.counted for done in others)]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from etl_assets.errors import CountMismatchError, ShardError
-from etl_assets.export.shard import Progress
+from etl_assets.export.task import Progress
 from etl_assets_tests.support.exporting import HOST, Exporter, table_config
 from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.splitting import KEYS, fill

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.engine import Connection
 
-from etl_assets.export.shard import Progress
 from etl_assets.export.split.locking import Lock
 from etl_assets.export.split.plan import SplitPlan
+from etl_assets.export.task import Progress
 from etl_assets.source.snapshot import address_of
 from etl_assets_tests.support.exporting import DIGITS, Exporter, table_config
 from etl_assets_tests.support.servers import Server

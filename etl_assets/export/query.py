@@ -1,0 +1,35 @@
+"""What a snapshot of a shard table is asked for, by its task."""
+
+from etl_assets.export.task import ShardTask
+from etl_assets.source.key_range import KeyRange
+from etl_assets.source.mysql.grants import refuse_hidden_columns
+from etl_assets.source.query import ShardQuery, outside_condition, window_condition
+from etl_assets.source.snapshot import Snapshot
+from etl_assets.tables.columns import Columns, selected_columns
+
+
+def query_of(
+    task: ShardTask, snapshot: Snapshot, united: Columns | None, part: KeyRange | None = None
+) -> ShardQuery:
+    """What a snapshot of the shard table is asked for.
+
+    Raises:
+        ShardError: the columns or the window do not fit the table, or it has more columns to
+            export than the account may see.
+    """
+    shard, table, own = task.shard, task.table, snapshot.columns
+    is_mysql = snapshot.info.server != "sqlite"
+    if is_mysql:
+        refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
+    columns = selected_columns(shard, united or own, table.columns)
+    return ShardQuery(
+        shard=shard,
+        columns=columns,
+        missing=frozenset(c.key for c in columns) - {c.key for c in own},
+        condition=window_condition(shard, own, task.window, table),
+        outside=outside_condition(shard, own, task.first, table) if task.first else None,
+        limit=task.limit,
+        is_mysql=is_mysql,
+        zero_dates=task.csv.zero_dates,
+        key_range=part,
+    )
