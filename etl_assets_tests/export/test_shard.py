@@ -165,6 +165,16 @@ def test_a_trial_is_cut_at_its_limit_and_says_so(orders: str, exporter: Exporter
     assert (manifest.rows, manifest.sample, manifest.source_rows) == (7, 7, None)
 
 
+@pytest.mark.parametrize(("split", "limit"), [(1, None), (4, 7)])
+def test_a_shard_that_is_not_to_be_split_never_meets_the_split(
+    orders: str, exporter: Exporter, monkeypatch: pytest.MonkeyPatch, split: int, limit: int | None
+) -> None:
+    monkeypatch.setattr("etl_assets.export.split.export.planned", None)
+    monkeypatch.setattr("etl_assets.export.shard.export_split", None)
+    manifest = exporter.export(orders, "t", table_config(split=split), limit=limit).manifest
+    assert (manifest.rows, manifest.snapshot.parts) == (limit or 1000, None)
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 def test_other_conventions_are_kept_and_recorded(
     orders: str, exporter: Exporter, compression: Any

@@ -229,9 +229,3 @@ def test_gaps_and_heaps_are_cut_into_about_equal_parts(
     assert sum(parts) == ROWS
     assert len(parts) == 4
     assert max(parts) <= 0.35 * ROWS, parts
-
-
-def test_a_trial_is_not_split(server: Server, database: str, exporter: Exporter) -> None:
-    fill(server, database, *KEYS["int"])
-    manifest = exporter.export(database, "t", table_config(split=4), limit=7).manifest
-    assert (manifest.rows, manifest.snapshot.parts) == (7, None)
