@@ -76,7 +76,7 @@ def tell_notice(step: Any, text: str) -> None:
 class CsvIOManager(dg.ConfigurableIOManager):
     """Writes the files of shards and the manifests of logical tables.
 
-    A step's body stages a shard's file (`shard_export.stage_shard`) and commits it: `commit_shard`
+    A step's body stages a shard's file (`stage_shard`) and commits it: `commit_shard`
     puts it under its final name and writes its manifest. `handle_output` shows what came of it, and
     commits what is staged yet. `load_input` gives a pandas DataFrame.
     """
