@@ -115,7 +115,7 @@ def etl_assets(job: Job) -> None:
         retries=0,
         run_id="bench",
     )
-    stage_shard(task, open_folder(job.folder), Services(_engines(job))).commit()
+    stage_shard(task, open_folder(job.folder), Services(_engines(job))).file.commit()
 
 
 def rows(job: Job) -> None:

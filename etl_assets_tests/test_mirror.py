@@ -10,9 +10,6 @@ NOT_MIRRORED = ("conformance", "faults", "fuzz", "support")
 """Of the product as a whole: its types, what breaks it, what hunts for errors; and helpers."""
 
 OF_SEVERAL_MODULES = {
-    "defs/test_commits.py": "commits beside each other: the IO manager, the store, what was begun",
-    "defs/test_commit_machine.py": "the same, in any order, killed anywhere",
-    "store/test_parts.py": "kept parts, from their manifest to the reader",
     "test_architecture.py": "docs/architecture.md",
     "test_imports.py": "the directions of all imports",
     "test_mirror.py": "the tests themselves",

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +11,12 @@ from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.asset_keys import shard_of
-from etl_assets.errors import ShardError, StoreError, UsageError
-from etl_assets.export.shard import StagedShard
+from etl_assets.errors import UsageError
 from etl_assets.steps.notices import NOTICE_EVENT
-from etl_assets.store.asked import Asked
-from etl_assets.store.begun import Exporter, begin, begun, has_all
-from etl_assets.store.complete import StagedWindow, refuse_later_exports
+from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
+from etl_assets.store.complete import StagedWindow
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
-    EXPORT_RECORD,
     TABLE_MANIFEST,
     ColumnRecord,
     ShardManifest,
@@ -31,40 +26,13 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.opening import open_folder
 from etl_assets.store.proof import proven_shard, proven_window
-from etl_assets.store.strays import (
-    refuse_other_shards,
-    remove_gone,
-    replaced_files,
-    replaced_merged,
-)
-from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets.store.strays import refuse_other_shards
+from etl_assets.tables.topology import LogicalTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _PREVIEW_CELL = 60
-
-
-@dataclass(frozen=True)
-class CommittedShard:
-    """A shard's file under its final name, proven; and what Dagster shows of it.
-
-    Attributes:
-        manifest: what proves it.
-        metadata: what Dagster shows.
-        removed: the file of its last export, where that had another name.
-        is_last: whether nothing is left to export of the window that its run has to complete.
-    """
-
-    manifest: ShardManifest
-    metadata: Mapping[str, Any]
-    removed: Sequence[str] = ()
-    is_last: bool = False
-
-    def tell(self, notice: Callable[[str], object]) -> None:
-        """Say what was removed, where anything was."""
-        if self.removed:
-            notice(f"{self.manifest.shard}: removed its older {', '.join(self.removed)}")
 
 
 def tell_notice(step: Any, text: str) -> None:
@@ -73,12 +41,17 @@ def tell_notice(step: Any, text: str) -> None:
     step.instance.report_engine_event(text, step.dagster_run, event, step_key=step.step.key)
 
 
+def tell_removed(step: Any, done: CommittedShard) -> None:
+    """Say what went with a shard's older file, where anything did."""
+    if done.removed:
+        tell_notice(step, f"{done.manifest.shard}: removed its older {', '.join(done.removed)}")
+
+
 class CsvIOManager(dg.ConfigurableIOManager):
     """Writes the files of shards and the manifests of logical tables.
 
-    A step's body stages a shard's file (`stage_shard`) and commits it: `commit_shard`
-    puts it under its final name and writes its manifest. `handle_output` shows what came of it, and
-    commits what is staged yet. `load_input` gives a pandas DataFrame.
+    A step's body stages a shard's file and commits it (`store.commit`). `handle_output` shows what
+    came of it, and commits what is staged yet. `load_input` gives a pandas DataFrame.
     """
 
     directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
@@ -103,85 +76,22 @@ class CsvIOManager(dg.ConfigurableIOManager):
             )
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
-    def commit_shard(self, staged: StagedShard, run: Exporter | None = None) -> "CommittedShard":
-        """Put a shard's file under its final name and prove it.
-
-        A file that a later run has proven already stays.
-
-        Raises:
-            ShardError: that run has made it otherwise.
-        """
-        manifest = staged.manifest
-        run = run or Exporter.of(manifest)
-        folder = self.folder(manifest.table, manifest.partition)
-        staged.settle()
-        # Another run of the same window must not put its files between these and their manifest.
-        with folder.exclusively():
-            there = _proof(folder, manifest.shard)
-            if there is not None and _is_later(folder, there, manifest, run):
-                _refuse_otherwise(there, manifest)
-                done = self.committed(there)
-            else:
-                if self.limit is None:
-                    begin(folder, manifest.partition, manifest.table, run)
-                removed = _replace(folder, there, staged)
-                metadata = _shard_metadata(manifest, folder)
-                if self.preview and manifest.rows:
-                    metadata["preview"] = dg.MetadataValue.md(_preview(staged, self.preview))
-                done = CommittedShard(manifest, metadata, removed)
-            return replace(done, is_last=self._is_last(folder, run))
-
-    def committed(self, manifest: ShardManifest, run: Exporter | None = None) -> "CommittedShard":
-        """A shard whose file and manifest stay as they are.
-
-        The window may be complete by it all the same: what a run that was killed has not come to.
-        """
-        folder = self.folder(manifest.table, manifest.partition)
-        done = CommittedShard(manifest, _shard_metadata(manifest, folder))
-        if run is None:
-            return done
-        with folder.exclusively():
-            return replace(done, is_last=self._is_last(folder, run))
-
-    def _is_last(self, folder: Folder, run: Exporter) -> bool:
-        """Whether a run has nothing left to export of the window that it has to complete."""
-        completes = run.completes if self.limit is None else None
-        return completes is not None and has_all(folder, completes)
-
     def commit_window(
         self, staged: StagedWindow, notice: Callable[[str], object]
     ) -> Mapping[str, Any]:
-        """Put a table's merged file under its final name and prove the window.
-
-        `notice` is told what is removed.
-        """
-        manifest = staged.manifest
-        folder = self.folder(manifest.table, manifest.partition)
-        if staged.merged is not None:
-            staged.merged.settle()
-        with folder.exclusively() as is_alone:
-            if is_alone:
-                refuse_later_exports(folder, manifest)
-            removed = replaced_merged(folder, manifest)
-            changes = removed or staged.merged is not None or self.shards_gone
-            if changes and folder.size(TABLE_MANIFEST) is not None:
-                # The old proof goes before the files that it proved; the record names them on.
-                nothing = Exporter(manifest.shards[0].run_id, datetime.now(UTC), shards=())
-                begin(folder, manifest.partition, manifest.table, nothing)
-            for name in removed:
-                folder.remove(name)
-            if staged.merged is not None:
-                staged.merged.commit()
-            if self.shards_gone:
-                shards = [shard.shard for shard in manifest.shards]
-                # Before the manifest: beside one they do not stay, wherever this is killed.
-                removed += remove_gone(folder, manifest.partition, shards)
-            folder.write_json(TABLE_MANIFEST, manifest.as_json())
-            # Last: beside the manifest it says nothing, without it only it knows what is older.
-            folder.remove(EXPORT_RECORD)
-        if removed:
+        """Prove a window; gives what Dagster shows of it. `notice` is told what is removed."""
+        folder = self.folder(staged.manifest.table, staged.manifest.partition)
+        if removed := commit_window(folder, staged, shards_gone=self.shards_gone):
             notice(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
-        return _table_metadata(manifest, folder)
+        return _table_metadata(staged.manifest, folder)
+
+    def shard_metadata(self, done: CommittedShard) -> Mapping[str, Any]:
+        """What Dagster shows of a shard."""
+        manifest = done.manifest
+        metadata = _shard_metadata(manifest, self.folder(manifest.table, manifest.partition))
+        if self.preview and manifest.rows and done.first:
+            metadata["preview"] = dg.MetadataValue.md(_preview(done, self.preview))
+        return metadata
 
     def refuse_other_shards(self, table: LogicalTable, partition: str) -> None:
         """Refuse a window's folder that holds shards which the table does not have.
@@ -201,12 +111,13 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """Commit a staged shard, or write a complete table's manifest."""
         match obj:
             case StagedShard():
+                folder = self.folder(obj.manifest.table, obj.manifest.partition)
                 with obj:
-                    done = self.commit_shard(obj)
-                done.tell(partial(tell_notice, context.step_context))
-                context.add_output_metadata(done.metadata)
+                    done = commit_shard(folder, obj)
+                tell_removed(context.step_context, done)
+                context.add_output_metadata(self.shard_metadata(done))
             case CommittedShard():
-                context.add_output_metadata(obj.metadata)
+                context.add_output_metadata(self.shard_metadata(obj))
             case StagedWindow():
                 with obj.merged or nullcontext():
                     notice = partial(tell_notice, context.step_context)
@@ -230,63 +141,6 @@ class CsvIOManager(dg.ConfigurableIOManager):
             found = _manifests(folder, context.asset_key, partition)
             files += [ShardFile(folder, manifest) for manifest in found]
         return read_files(files)
-
-
-def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run: Exporter) -> bool:
-    """Whether another run that was asked for later has exported the same of a shard.
-
-    Where nobody knows that, clocks tell; no file is from the future, but a clock may be wrong.
-    """
-    follows = run.follows(there.run_id)
-    return (
-        (there.shard, there.partition) == (manifest.shard, manifest.partition)
-        and folder.size(there.file) == there.bytes
-        # Older than the export that is under way, whatever its clock says.
-        and not ((record := begun(folder)) is not None and record.is_older(there))
-        and (
-            manifest.started_at < there.started_at <= datetime.now(UTC)
-            and not Asked.of(manifest).differences(there)
-            if follows is None
-            else not follows
-        )
-    )
-
-
-def _refuse_otherwise(there: ShardManifest, manifest: ShardManifest) -> None:
-    """Refuse a shard in the place of a later run's that was made under other settings."""
-    if differences := Asked.of(manifest).differences(there):
-        raise ShardError(
-            f"{manifest.shard}",
-            expected="no later export of it under other settings",
-            got=f"that of run {there.run_id}, made with {', '.join(differences)}",
-            next_step="the later one stays; export again if it is not what you want",
-        )
-
-
-def _replace(folder: Folder, there: ShardManifest | None, staged: StagedShard) -> list[str]:
-    """Put a shard's file in place of the one that is there; gives its name where it was another.
-
-    Wherever this is killed, a manifest fits its file or is not there, the manifest of another file
-    goes with it, and a whole version of the shard is under its final name.
-    """
-    manifest = staged.manifest
-    older = replaced_files(folder, there, manifest)
-    if there is None or there.file == manifest.file:
-        # The old proof goes before the file that it proved.
-        folder.remove(manifest_name(manifest.shard))
-    staged.commit()
-    for name in older:
-        folder.remove(name)
-    folder.write_json(manifest_name(manifest.shard), manifest.as_json())
-    return older
-
-
-def _proof(folder: Folder, shard: Shard) -> ShardManifest | None:
-    """The manifest of a shard that is there; what cannot be read proves nothing."""
-    try:
-        return ShardManifest.read(folder, manifest_name(shard))
-    except (OSError, StoreError):
-        return None
 
 
 def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:
@@ -352,15 +206,15 @@ def _schema(columns: Sequence[ColumnRecord]) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(column.name, column.type) for column in columns])
 
 
-def _preview(staged: StagedShard, count: int) -> str:
+def _preview(done: CommittedShard, count: int) -> str:
     """The first records as a Markdown table; long values are cut, NULL is shown as such."""
-    manifest = staged.manifest
+    manifest = done.manifest
     reader = RecordReader(manifest.csv, len(manifest.columns))
     lines = [
         "| " + " | ".join(_cell(column.name) for column in manifest.columns) + " |",
         "|" + " --- |" * len(manifest.columns),
     ]
-    for _, record in zip(range(count), reader.records([staged.first]), strict=False):
+    for _, record in zip(range(count), reader.records([done.first]), strict=False):
         lines.append("| " + " | ".join(map(_cell, record)) + " |")
     return "\n".join(lines)
 

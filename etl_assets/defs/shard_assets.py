@@ -16,7 +16,7 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import shard_key, source_key, table_key
 from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.completing import complete_after_shards
-from etl_assets.defs.io_managers import CommittedShard, CsvIOManager, tell_notice
+from etl_assets.defs.io_managers import CsvIOManager, tell_removed
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -38,6 +38,7 @@ from etl_assets.steps.names import ascii_name
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.begun import Exporter, begun
+from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import proven_manifest
 from etl_assets.store.verify import verify_shard
 from etl_assets.tables.topology import LogicalTable, Shard, twins_of
@@ -162,7 +163,7 @@ def _export(
             continue
         host.note(began, None)
         if done.manifest.sample is not None:
-            yield _sample(done)
+            yield _sample(done, context.resources.csv)
             continue
         yield Output(done, output_name=name)
         rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
@@ -278,7 +279,7 @@ def _proven_before(
     if manifest is None or manifest.run_id not in _ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)
-    return csv.committed(manifest, run)
+    return keep_shard(folder, manifest, run)
 
 
 def _ancestors(context: dg.OpExecutionContext) -> set[str]:
@@ -339,6 +340,7 @@ def _committed(
 ) -> CommittedShard:
     """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     csv: CsvIOManager = context.resources.csv
+    folder = csv.folder(task.shard.table, task.window.key)
     log = _ProgressLog(context, task.shard)
     with hearing_interrupts() as check_interrupts:
 
@@ -346,15 +348,14 @@ def _committed(
             check_interrupts()
             log(progress)
 
-        folder = csv.folder(task.shard.table, task.window.key)
         staged = stage_shard(task, folder, replace(services, on_progress=on_progress))
     with staged:
         try:
-            done = csv.commit_shard(staged, run)
+            done = commit_shard(folder, staged, run)
         except StoreError as error:
             # It names a file; which shard that is has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
-    done.tell(partial(tell_notice, context.get_step_execution_context()))
+    tell_removed(context.get_step_execution_context(), done)
     return done
 
 
@@ -380,14 +381,14 @@ def _checked(
         )
 
 
-def _sample(done: CommittedShard) -> AssetObservation:
+def _sample(done: CommittedShard, csv: CsvIOManager) -> AssetObservation:
     """A trial is observed, not materialized: the partition must not count as complete."""
     manifest = done.manifest
     return AssetObservation(
         shard_key(manifest.shard),
         partition=manifest.partition,
         description=f"A trial of at most {manifest.sample} rows.",
-        metadata={**done.metadata, "sample": manifest.sample},
+        metadata={**csv.shard_metadata(done), "sample": manifest.sample},
     )
 
 

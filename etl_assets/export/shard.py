@@ -2,10 +2,9 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +17,7 @@ from etl_assets.export.whole import export_whole
 from etl_assets.source.mysql.failures import is_transient, pauses, shard_error
 from etl_assets.source.query import ShardQuery
 from etl_assets.store.asked import Asked, Wanted
+from etl_assets.store.commit import StagedShard
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord, csv_name
 from etl_assets.tables.columns import Column
@@ -25,56 +25,11 @@ from etl_assets.tables.topology import LogicalTable
 from etl_assets.tables.windows import Window
 
 __all__ = [
-    "StagedShard",
     "query_record",
     "stage_shard",
     "wanted_window",
     "window_record",
 ]
-
-
-@dataclass(frozen=True)
-class StagedShard:
-    """A shard's file, complete and counted, that waits for its final name.
-
-    As a context manager it discards what was not committed.
-
-    Attributes:
-        file: the staged file.
-        manifest: what it holds.
-        first: the first records, for a preview.
-    """
-
-    file: StagedFile
-    manifest: ShardManifest
-    first: bytes
-
-    def settle(self) -> None:
-        """Do what takes long of the commit beforehand.
-
-        Raises:
-            StoreError: the system does not do it.
-        """
-        self.file.settle()
-
-    def commit(self) -> None:
-        """Put the file under its final name.
-
-        Raises:
-            StoreError: the system does not do it.
-        """
-        self.file.commit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.file.discard()
 
 
 def stage_shard(task: ShardTask, folder: Folder, services: Services) -> StagedShard:

@@ -126,7 +126,7 @@ class RoundTrip:
     def exported(self, name: str, csv_format: CsvFormat) -> Path:
         """A table's file as the product writes it, decompressed."""
         staged = Exporter(self.server, self.folder, csv_format).stage(self.database, name)
-        staged.commit()
+        staged.file.commit()
         path = self.folder / staged.manifest.file
         if csv_format.compression == "none":
             return path

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import EtlAssetsError, ShardError
-from etl_assets.export.shard import StagedShard, stage_shard
+from etl_assets.export.shard import stage_shard
 from etl_assets.export.task import ShardTask
 from etl_assets.steps import host_watch
 from etl_assets.steps.host_watch import HostWatch
+from etl_assets.store.commit import StagedShard
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.in_process import (
     Location,

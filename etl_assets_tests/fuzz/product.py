@@ -115,8 +115,8 @@ class Product:
         manifests = []
         for shard in shards:
             with stage_shard(replace(task, shard=shard), folder, services) as staged:
-                staged.settle()
-                staged.commit()
+                staged.file.settle()
+                staged.file.commit()
             folder.write_json(manifest_name(shard), staged.manifest.as_json())
             manifests.append(staged.manifest)
         if case.limit is not None:

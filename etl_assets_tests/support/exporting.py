@@ -9,9 +9,10 @@ from typing import Any
 from etl_assets.config import HostConfig, TableConfig
 from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.export.services import Services
-from etl_assets.export.shard import StagedShard, stage_shard
+from etl_assets.export.shard import stage_shard
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.engines import Engines
+from etl_assets.store.commit import StagedShard
 from etl_assets.store.compression import decompressed
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.store.opening import open_folder
@@ -91,7 +92,7 @@ class Exporter:
     ) -> Export:
         """Stage, commit and read back one shard table."""
         staged = self.stage(database, table, settings, window, **options)
-        staged.commit()
+        staged.file.commit()
         folder = open_folder(str(self.folder))
         manifest = staged.manifest
         reader = RecordReader(manifest.csv, len(manifest.columns))

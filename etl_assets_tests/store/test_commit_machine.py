@@ -30,13 +30,11 @@ from hypothesis.stateful import (
 )
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.defs import io_managers
-from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.export.shard import StagedShard
-from etl_assets.store import begun, manifest
+from etl_assets.store import begun, commit, manifest
 from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.begun import Exporter, forget_export
+from etl_assets.store.commit import StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import (
     StagedWindow,
     is_complete,
@@ -141,10 +139,7 @@ class Commits(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = tempfile.mkdtemp()
-        self.csv = CsvIOManager(directory=self.root)
-        folder = self.csv.folder("orders", KEY)
-        assert isinstance(folder, LocalFolder)
-        self.folder = folder
+        self.folder = LocalFolder(Path(self.root, "orders", KEY))
         self.wanted = CONFIGURATIONS[0]
         self.runs: list[Run] = []
         self.known: dict[str, Run] = {}
@@ -401,13 +396,14 @@ class Commits(RuleBasedStateMachine):
         one = run.staged.pop(0)
         exporter = self.exporter(replace(run, staged=[one, *run.staged]))
         with self.killing(run, kill, one):
-            done = self.csv.commit_shard(one, exporter)
+            done = commit_shard(self.folder, one, exporter)
             one.file.discard()
             if done.manifest.run_id == run.id and run.is_whole and run.repeats is None:
                 self.last_whole = max(self.last_whole or run.asked_at, run.asked_at)
             if done.is_last:
                 with contextlib.suppress(IncompleteError):
-                    self.csv.commit_window(stage_window(self.folder, run.wanted), lambda _: None)
+                    window = stage_window(self.folder, run.wanted)
+                    commit_window(self.folder, window, shards_gone=False)
 
     def find(self, run: Run) -> None:
         """The logical table's step before its output is handled."""
@@ -425,7 +421,7 @@ class Commits(RuleBasedStateMachine):
         window, run.window = run.window, None
         with self.killing(run, kill), window.merged or contextlib.nullcontext():
             with contextlib.suppress(IncompleteError):
-                self.csv.commit_window(window, lambda _: None)
+                commit_window(self.folder, window, shards_gone=False)
             self.runs.remove(run)
 
     @contextlib.contextmanager
@@ -473,7 +469,7 @@ class AheadCommits(Commits):
 def test_whatever_runs_do_beside_each_other_what_is_proven_is_true(
     machine: type[Commits], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (begun, manifest, io_managers):
+    for module in (begun, manifest, commit):
         monkeypatch.setattr(module, "datetime", Skewed)
     # A kill is no loss of power.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.export.shard import StagedShard
 from etl_assets.store.begun import Exporter, forget_export
+from etl_assets.store.commit import StagedShard, commit_shard, commit_window, keep_shard
 from etl_assets.store.complete import (
     StagedWindow,
     complete_window,
@@ -57,17 +56,9 @@ GZIP = CsvFormat(compression="gzip")
 
 
 @pytest.fixture
-def csv(tmp_path: Path) -> CsvIOManager:
-    """The IO manager of an output folder."""
-    return CsvIOManager(directory=str(tmp_path))
-
-
-@pytest.fixture
-def folder(csv: CsvIOManager) -> LocalFolder:
+def folder(tmp_path: Path) -> LocalFolder:
     """The folder of the window."""
-    folder = csv.folder("orders", KEY)
-    assert isinstance(folder, LocalFolder)
-    return folder
+    return LocalFolder(tmp_path / "orders" / KEY)
 
 
 def staged(folder: LocalFolder, shard_number: int, value: int, **facts: Any) -> StagedShard:
@@ -107,28 +98,28 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_two_commits_of_one_shard_end_with_a_file_and_its_own_manifest(
-    csv: CsvIOManager, folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(1, len(SHARDS)):
-        csv.commit_shard(staged(folder, number, 1))
+        commit_shard(folder, staged(folder, number, 1))
     with slowly(monkeypatch):
         for _ in range(5):
             shards = [staged(folder, 0, value) for value in range(1, 5)]
-            at_once([partial(csv.commit_shard, shard) for shard in shards])
+            at_once([partial(commit_shard, folder, shard) for shard in shards])
             folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
             assert list(verify_window(folder, WANTED)) == []
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(1, True), (-1, False), (24 * 365 * 50, False)])
 def test_an_older_export_that_comes_late_does_not_replace_a_newer_one(
-    csv: CsvIOManager, folder: LocalFolder, hours: int, kept: bool
+    folder: LocalFolder, hours: int, kept: bool
 ) -> None:
     one, other = staged(folder, 0, 1), staged(folder, 0, 2)
     began = one.manifest.started_at + timedelta(hours=hours)
     other = replace(other, manifest=other.manifest.model_copy(update={"started_at": began}))
-    csv.commit_shard(other)
+    commit_shard(folder, other)
     with one:
-        done = csv.commit_shard(one)
+        done = commit_shard(folder, one)
     assert done.manifest.sha256 == (other if kept else one).manifest.sha256
     stored = Path(folder.location(done.manifest.file)).read_bytes()
     assert hashlib.sha256(stored).hexdigest() == done.manifest.sha256
@@ -136,22 +127,22 @@ def test_an_older_export_that_comes_late_does_not_replace_a_newer_one(
 
 
 def test_a_window_is_not_proven_with_shards_that_another_run_has_replaced(
-    csv: CsvIOManager, folder: LocalFolder
+    folder: LocalFolder,
 ) -> None:
     for number in range(len(SHARDS)):
-        csv.commit_shard(staged(folder, number, 1))
+        commit_shard(folder, staged(folder, number, 1))
     window = StagedWindow(complete_window(folder, WANTED), None)
-    csv.commit_shard(staged(folder, 1, 2))
+    commit_shard(folder, staged(folder, 1, 2))
     with pytest.raises(IncompleteError, match=r"orders_01 exported by another run meanwhile"):
-        csv.commit_window(window, print)
+        commit_window(folder, window, shards_gone=False)
     assert folder.size(TABLE_MANIFEST) is None
 
 
 def test_a_folder_that_cannot_be_locked_is_written_all_the_same(
-    csv: CsvIOManager, folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalFolder, "_locked", lambda folder, held: False)
-    csv.commit_shard(staged(folder, 0, 1))
+    commit_shard(folder, staged(folder, 0, 1))
     assert folder.names() == [EXPORT_RECORD, csv_name(SHARDS[0], PLAIN), manifest_name(SHARDS[0])]
 
 
@@ -166,17 +157,19 @@ def test_nobody_waits_for_one_who_is_gone(folder: LocalFolder) -> None:
     assert time.monotonic() - began < 1
 
 
-def complete(csv: CsvIOManager, folder: LocalFolder) -> None:
+def complete(folder: LocalFolder) -> None:
     """Complete the window, as the logical table's step does."""
-    csv.commit_window(stage_window(folder, WANTED), print)
+    commit_window(folder, stage_window(folder, WANTED), shards_gone=False)
 
 
-def older_window(csv: CsvIOManager, folder: LocalFolder) -> None:
+def older_window(folder: LocalFolder) -> None:
     """A complete window of a run of the hour before."""
     run = Exporter("older", BEGAN - HOUR, None)
     for number in range(len(SHARDS)):
-        csv.commit_shard(staged(folder, number, 1, run_id="older", started_at=BEGAN - HOUR), run)
-    complete(csv, folder)
+        commit_shard(
+            folder, staged(folder, number, 1, run_id="older", started_at=BEGAN - HOUR), run
+        )
+    complete(folder)
     assert folder.size(EXPORT_RECORD) is None
 
 
@@ -207,21 +200,20 @@ def kill_at(patch: pytest.MonkeyPatch, step: int, *, before: bool) -> None:
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", range(12))
 def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
-    csv: CsvIOManager,
     folder: LocalFolder,
     monkeypatch: pytest.MonkeyPatch,
     step: int,
     before: bool,
 ) -> None:
-    older_window(csv, folder)
+    older_window(folder)
     files = folder.names()
     newer = Exporter("newer", BEGAN, None)
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
         kill_at(patch, step, before=before)
         for number in range(len(SHARDS)):
             with staged(folder, number, 2, run_id="newer") as one:
-                csv.commit_shard(one, newer)
-        complete(csv, folder)
+                commit_shard(folder, one, newer)
+        complete(folder)
     proofs = {m.run_id for m in map(partial(proof_of, folder), SHARDS) if m is not None}
     if folder.size(TABLE_MANIFEST) is not None:
         assert len(proofs) == 1
@@ -233,8 +225,8 @@ def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
         resumed = Exporter("resumed", BEGAN + HOUR, left)
         for number, shard in enumerate(SHARDS):
             if shard.file_stem in left:
-                csv.commit_shard(staged(folder, number, 3, run_id="resumed"), resumed)
-        complete(csv, folder)
+                commit_shard(folder, staged(folder, number, 3, run_id="resumed"), resumed)
+        complete(folder)
         assert "older" not in {m.run_id for m in stage_window(folder, WANTED).manifest.shards}
     forget_export(folder)
     assert list(verify_window(folder, WANTED)) == []
@@ -247,10 +239,10 @@ def proof_of(folder: LocalFolder, shard: Shard) -> ShardManifest | None:
 
 
 def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported_anew(
-    csv: CsvIOManager, folder: LocalFolder
+    folder: LocalFolder,
 ) -> None:
-    older_window(csv, folder)
-    csv.commit_shard(staged(folder, 0, 2, run_id="newer"), Exporter("newer", BEGAN, None))
+    older_window(folder)
+    commit_shard(folder, staged(folder, 0, 2, run_id="newer"), Exporter("newer", BEGAN, None))
     assert folder.size(TABLE_MANIFEST) is None
     assert folder.read_json(EXPORT_RECORD) == {
         "table": "orders", "partition": KEY, "since": "2026-11-02T00:10:00Z",
@@ -266,76 +258,70 @@ def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported
     resumed = Exporter("resumed", BEGAN + HOUR, tuple(s.file_stem for s in SHARDS[1:]))
     for number in (1, 2):
         late = staged(folder, number, 2, run_id="resumed", started_at=BEGAN - 9 * HOUR)
-        csv.commit_shard(late, resumed)
-    complete(csv, folder)
+        commit_shard(folder, late, resumed)
+    complete(folder)
     assert folder.size(EXPORT_RECORD) is None
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_last_of_some_shards_says_that_the_window_is_to_be_completed(
-    csv: CsvIOManager, folder: LocalFolder, order: tuple[int, int]
+    folder: LocalFolder, order: tuple[int, int]
 ) -> None:
-    older_window(csv, folder)
+    older_window(folder)
     some = tuple(shard.file_stem for shard in SHARDS[:2])
     run = Exporter("some", BEGAN, some, completes=WANTED)
-    done = [csv.commit_shard(staged(folder, n, 2, run_id="some"), run).is_last for n in order]
+    done = [commit_shard(folder, staged(folder, n, 2, run_id="some"), run).is_last for n in order]
     assert done == [False, True]
-    complete(csv, folder)
+    complete(folder)
     assert list(verify_window(folder, WANTED)) == []
 
 
 def test_a_run_that_is_repeated_completes_what_the_killed_one_has_not_come_to(
-    csv: CsvIOManager, folder: LocalFolder
+    folder: LocalFolder,
 ) -> None:
-    older_window(csv, folder)
+    older_window(folder)
     shards = (SHARDS[0].file_stem,)
     killed = Exporter("killed", BEGAN, shards, completes=WANTED)
-    last = csv.commit_shard(staged(folder, 0, 2, run_id="killed"), killed)
+    last = commit_shard(folder, staged(folder, 0, 2, run_id="killed"), killed)
     again = Exporter("again", BEGAN + HOUR, shards, continues=True, completes=WANTED)
-    assert csv.committed(last.manifest, again).is_last
-    assert not csv.committed(last.manifest).is_last
+    assert keep_shard(folder, last.manifest, again).is_last
+    assert not keep_shard(folder, last.manifest, replace(again, completes=None)).is_last
 
 
 def test_some_shards_of_an_incomplete_window_do_not_hide_that_others_are_older(
-    csv: CsvIOManager, folder: LocalFolder
+    folder: LocalFolder,
 ) -> None:
-    older_window(csv, folder)
-    csv.commit_shard(staged(folder, 0, 2, run_id="all"), Exporter("all", BEGAN, None))
+    older_window(folder)
+    commit_shard(folder, staged(folder, 0, 2, run_id="all"), Exporter("all", BEGAN, None))
     run = Exporter("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=WANTED)
-    assert not csv.commit_shard(staged(folder, 1, 2, run_id="some"), run).is_last
+    assert not commit_shard(folder, staged(folder, 1, 2, run_id="some"), run).is_last
     assert unproven_shards(folder, WANTED) == [SHARDS[2]]
 
 
-def test_a_whole_export_that_comes_later_begins_anew(
-    csv: CsvIOManager, folder: LocalFolder
-) -> None:
-    csv.commit_shard(staged(folder, 0, 1, run_id="first"), Exporter("first", BEGAN, None))
+def test_a_whole_export_that_comes_later_begins_anew(folder: LocalFolder) -> None:
+    commit_shard(folder, staged(folder, 0, 1, run_id="first"), Exporter("first", BEGAN, None))
     later = {"run_id": "later", "started_at": BEGAN + HOUR}
-    csv.commit_shard(staged(folder, 1, 1, **later), Exporter("later", BEGAN + HOUR, None))
+    commit_shard(folder, staged(folder, 1, 1, **later), Exporter("later", BEGAN + HOUR, None))
     assert folder.read_json(EXPORT_RECORD)["run_ids"] == ["later"]
     assert SHARDS[0] in unproven_shards(folder, WANTED)
     # The first one is still at work: it does not make its own older shards count again.
-    csv.commit_shard(staged(folder, 2, 1, run_id="first"), Exporter("first", BEGAN, None))
+    commit_shard(folder, staged(folder, 2, 1, run_id="first"), Exporter("first", BEGAN, None))
     assert unproven_shards(folder, WANTED) == [SHARDS[0], SHARDS[2]]
 
 
-def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(
-    csv: CsvIOManager, folder: LocalFolder
-) -> None:
-    older_window(csv, folder)
+def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(folder: LocalFolder) -> None:
+    older_window(folder)
     repeated = Exporter("repeated", BEGAN, None, continues=True)
     early = staged(folder, 1, 1, run_id="repeated", started_at=BEGAN)
     newest = Exporter("newest", BEGAN + HOUR, None)
-    csv.commit_shard(staged(folder, 0, 1, run_id="newest", started_at=BEGAN + HOUR), newest)
-    csv.commit_shard(early, repeated)
+    commit_shard(folder, staged(folder, 0, 1, run_id="newest", started_at=BEGAN + HOUR), newest)
+    commit_shard(folder, early, repeated)
     assert folder.read_json(EXPORT_RECORD)["since"] == "2026-11-02T01:10:00Z"
     assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
 
 
-def test_a_record_that_cannot_be_read_makes_every_shard_older(
-    csv: CsvIOManager, folder: LocalFolder
-) -> None:
-    older_window(csv, folder)
+def test_a_record_that_cannot_be_read_makes_every_shard_older(folder: LocalFolder) -> None:
+    older_window(folder)
     folder.remove(TABLE_MANIFEST)
     Path(folder.location(EXPORT_RECORD)).write_text("{")
     assert unproven_shards(folder, WANTED) == list(SHARDS)
@@ -352,67 +338,67 @@ def test_a_record_that_cannot_be_read_makes_every_shard_older(
     ],
 )
 def test_a_later_file_stays_only_if_it_is_what_is_asked_for_and_its_run_is_later(
-    csv: CsvIOManager, folder: LocalFolder, facts: dict[str, Any], follows: bool | None, kept: bool
+    folder: LocalFolder, facts: dict[str, Any], follows: bool | None, kept: bool
 ) -> None:
     there = staged(folder, 0, 1, run_id="there", started_at=BEGAN + HOUR, **facts)
-    csv.commit_shard(there)
+    commit_shard(folder, there)
     run = Exporter("run", BEGAN, None, follows=lambda run_id: follows)
     with staged(folder, 0, 2, run_id="run") as one:
-        done = csv.commit_shard(one, run)
+        done = commit_shard(folder, one, run)
     assert done.manifest.run_id == ("there" if kept else "run")
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_shards_of_a_run_that_is_replaced_are_older_whatever_clocks_say(
-    csv: CsvIOManager, folder: LocalFolder, hours: int
+    folder: LocalFolder, hours: int
 ) -> None:
     # Of the two clocks, the one that runs are asked for by is wrong, or the one they read by.
     begins = BEGAN + hours * HOUR
     for number in range(len(SHARDS)):
-        csv.commit_shard(staged(folder, number, 1, run_id="older"), Exporter("older", begins, None))
-    complete(csv, folder)
+        commit_shard(
+            folder, staged(folder, number, 1, run_id="older"), Exporter("older", begins, None)
+        )
+    complete(folder)
     newer = Exporter("newer", BEGAN - HOUR, None, follows=lambda run_id: run_id == "older")
-    csv.commit_shard(staged(folder, 0, 2, run_id="newer"), newer)
+    commit_shard(folder, staged(folder, 0, 2, run_id="newer"), newer)
     assert folder.read_json(EXPORT_RECORD)["replaces"] == ["older"]
     assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
     with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
         stage_window(folder, WANTED)
 
 
-def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(
-    csv: CsvIOManager, folder: LocalFolder
-) -> None:
+def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(folder: LocalFolder) -> None:
     later = Exporter("later", BEGAN - HOUR, None, follows=lambda run_id: True)
-    csv.commit_shard(staged(folder, 0, 1, run_id="later"), later)
+    commit_shard(folder, staged(folder, 0, 1, run_id="later"), later)
     earlier = Exporter(
         "earlier", BEGAN - 2 * HOUR, (SHARDS[1].file_stem,), follows=lambda run_id: False
     )
-    csv.commit_shard(staged(folder, 1, 1, run_id="earlier"), earlier)
+    commit_shard(folder, staged(folder, 1, 1, run_id="earlier"), earlier)
     assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
 
 
 def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_changed(
-    csv: CsvIOManager, folder: LocalFolder
+    folder: LocalFolder,
 ) -> None:
-    older_window(csv, folder)
+    older_window(folder)
     names = folder.names()
     other = staged(folder, 0, 2, run_id="slow", query=QUERY.model_copy(update={"where": "id > 1"}))
     slow = Exporter("slow", BEGAN - 2 * HOUR, None, follows=lambda run_id: False)
     with other, pytest.raises(ShardError, match=r"got that of run older, made with where: none"):
-        csv.commit_shard(other, slow)
+        commit_shard(folder, other, slow)
     assert folder.names() == names
     assert is_complete(folder, WANTED)
 
 
 def test_a_window_that_is_proven_again_is_proven_all_the_time(
-    csv: CsvIOManager, folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    older_window(csv, folder)
+    older_window(folder)
     for step in range(3):
         for before in (True, False):
             with monkeypatch.context() as patch, contextlib.suppress(Killed):
                 kill_at(patch, step, before=before)
-                complete(csv, folder)
+                complete(folder)
             assert is_complete(folder, WANTED)
 
 
@@ -420,7 +406,6 @@ def test_a_window_that_is_proven_again_is_proven_all_the_time(
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", range(6))
 def test_no_manifest_names_a_file_of_all_shards_that_is_not_there(
-    csv: CsvIOManager,
     folder: LocalFolder,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -428,26 +413,24 @@ def test_no_manifest_names_a_file_of_all_shards_that_is_not_there(
     before: bool,
     step: int,
 ) -> None:
-    older_window(csv, folder)
-    csv.commit_window(stage_window(folder, wanted(merge=True)), print)
+    older_window(folder)
+    commit_window(folder, stage_window(folder, wanted(merge=True)), shards_gone=False)
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
         staged_again = stage_window(folder, wanted(merge=merge))
         kill_at(patch, step, before=before)
         with staged_again.merged or contextlib.nullcontext():
-            csv.commit_window(staged_again, print)
+            commit_window(folder, staged_again, shards_gone=False)
     proven = TableManifest.read(folder, TABLE_MANIFEST)
     if proven is not None and proven.merged is not None:
         assert folder.size(proven.merged.file) == proven.merged.bytes
     assert unproven_shards(folder, WANTED) == []
-    csv.commit_window(stage_window(folder, WANTED), print)
+    commit_window(folder, stage_window(folder, WANTED), shards_gone=False)
     assert "orders.csv" not in folder.names()
     assert list(verify_window(folder, WANTED)) == []
 
 
-def test_an_older_file_of_another_compression_goes_with_its_proof(
-    csv: CsvIOManager, folder: LocalFolder
-) -> None:
+def test_an_older_file_of_another_compression_goes_with_its_proof(folder: LocalFolder) -> None:
     export_shard(folder, SHARDS[0], [(1, "a")], GZIP)
-    done = csv.commit_shard(staged(folder, 0, 1))
+    done = commit_shard(folder, staged(folder, 0, 1))
     assert done.removed == [csv_name(SHARDS[0], GZIP)]
     assert csv_name(SHARDS[0], GZIP) not in folder.names()
