@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.cli.app import run
-from etl_assets_tests.support.command import etl_assets
+from etl_assets_tests.support.command import started_etl_assets
 from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, Shop
 from etl_assets_tests.support.wrong_configurations import CONFIGURATIONS, changed, shards
 
@@ -131,7 +131,7 @@ def test_a_configuration_that_is_no_text_is_one_line(
 def test_the_console_script_refuses_a_configuration(folder: Path, name: str) -> None:
     text, line, words = CONFIGURATIONS[name]
     Shop(folder).configure(text)
-    done = etl_assets(folder, *EXPORT)
+    done = started_etl_assets(folder, *EXPORT)
     assert (done.code, done.out) == (2, "")
     (problem,) = done.problems
     assert problem.startswith(f"etl-assets: etl_assets.yaml:{line}: ")
@@ -142,7 +142,7 @@ def test_the_console_script_refuses_a_configuration(folder: Path, name: str) -> 
 @pytest.mark.parametrize("name", ["an unknown table", "a day that does not exist", "no key"])
 def test_the_console_script_refuses_a_command(folder: Path, name: str) -> None:
     arguments, words = ARGUMENTS[name]
-    done = etl_assets(folder, *arguments)
+    done = started_etl_assets(folder, *arguments)
     assert (done.code, done.out) == (2, "")
     (problem,) = done.problems
     assert words in problem
@@ -151,7 +151,7 @@ def test_the_console_script_refuses_a_command(folder: Path, name: str) -> None:
 
 def test_an_old_window_of_a_snapshot_is_refused_with_the_reason(folder: Path) -> None:
     Shop(folder).configure(changed(", column: created_at", ""))
-    done = etl_assets(folder, *EXPORT)
+    done = started_etl_assets(folder, *EXPORT)
     assert (done.code, done.out) == (2, "")
     (problem,) = done.problems
     assert "a snapshot shows the table as it is now" in problem
@@ -160,6 +160,6 @@ def test_an_old_window_of_a_snapshot_is_refused_with_the_reason(folder: Path) ->
 
 def test_ui_refuses_a_wrong_configuration_before_anything_starts(folder: Path) -> None:
     Shop(folder).configure(shards("[{host: dmeo, tables: a.b}]"))
-    done = etl_assets(folder, "ui")
+    done = started_etl_assets(folder, "ui")
     assert (done.code, len(done.problems)) == (2, 1)
     assert is_untouched(folder)

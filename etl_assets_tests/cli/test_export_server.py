@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,38 +71,6 @@ def test_the_shards_come_from_many_processes(shop: Shop, exported: Done) -> None
         pids = step_pids(instance, run.run_id)
     assert len(pids) == 18
     assert len(set(pids.values())) >= 2
-
-
-_NOTE_IMPORTS = """
-import os, sys
-
-class Noting:
-    def find_spec(self, name, path=None, target=None):
-        with open(os.environ["IMPORTS"], "a") as imports:
-            imports.write(f"{os.getpid()} {name}\\n")
-
-sys.meta_path.insert(0, Noting())
-"""
-
-
-def test_a_step_finds_all_that_it_needs_imported(cluster: Cluster, tmp_path: Path) -> None:
-    shop = cluster.shop(tmp_path / "shop")
-    noting, imports = tmp_path / "noting", tmp_path / "imports"
-    noting.mkdir()
-    (noting / "sitecustomize.py").write_text(_NOTE_IMPORTS)
-    done = etl_assets(
-        shop.folder, *EXPORT, env={"PYTHONPATH": str(noting), "IMPORTS": str(imports)}
-    )
-    assert (done.code, done.err) == (0, "")
-    with instance_of(shop.folder / ".dagster_home") as instance:
-        (run,) = instance.get_runs()
-        steps = {str(pid) for pid in step_pids(instance, run.run_id).values()}
-    noted = [line.split() for line in imports.read_text().splitlines()]
-    assert "pymysql" in {module for _, module in noted}
-    late = {module for pid, module in noted if pid in steps}
-    assert {
-        module for module in late if module.split(".")[0] not in sys.stdlib_module_names
-    } == set()
 
 
 def test_manifests_tell_of_a_snapshot_and_no_password(shop: Shop, exported: Done) -> None:

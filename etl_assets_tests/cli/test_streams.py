@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.support.command import SCRIPT, Done, environment, etl_assets
+from etl_assets_tests.support.command import (
+    SCRIPT,
+    Done,
+    environment,
+    etl_assets,
+    started_etl_assets,
+)
 from etl_assets_tests.support.locked import held
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.shop import CONFIG, DAY, Shop, rows_of, small_shop
@@ -82,7 +88,7 @@ def test_other_commands_have_their_own_code(tmp_path: Path, line: str, code: int
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_plan_shows_by_its_code_what_the_terminal_lacks(tmp_path: Path, encoding: str) -> None:
     Shop(tmp_path).configure(ODD_CONFIG)
-    done = etl_assets(tmp_path, "plan", env={"PYTHONIOENCODING": encoding})
+    done = started_etl_assets(tmp_path, "plan", env={"PYTHONIOENCODING": encoding})
     assert (done.code, done.err) == (0, "")
     assert ODD.encode("ascii", "backslashreplace").decode() in done.out
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets_tests.support.cluster import Cluster, orders_on
-from etl_assets_tests.support.command import Done, environment, etl_assets
+from etl_assets_tests.support.command import Done, environment, etl_assets, started_etl_assets
 from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.servers import Server
@@ -226,7 +226,7 @@ def test_a_missing_package_is_told_before_anything_is_exported(tmp_path: Path) -
     spy = tmp_path / "spy"
     spy.mkdir()
     (spy / "s3fs.py").write_text("raise ImportError('no s3fs')\n")
-    done = etl_assets(shop.folder, *EXPORT, env={"PYTHONPATH": str(spy)})
+    done = started_etl_assets(shop.folder, *EXPORT, env={"PYTHONPATH": str(spy)})
     assert done.code == 2
     assert "output.directory" in done.err
     assert "etl-assets[s3]" in done.err

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl_assets_tests.support.ready import run_forked
+
 SCRIPT = Path(sys.executable).parent / "etl-assets"
 
 _NOT_INHERITED = ("DAGSTER_HOME", "ETL_ASSETS_CONFIG", "PYTHONDONTWRITEBYTECODE")
 """What would lead the command elsewhere, or make every process of it compile everything again."""
+_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,14 @@ def start(
 
 def etl_assets(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
     """The command in a folder, to its end."""
+    return Done(*run_forked(folder, [str(SCRIPT), *arguments], environment(env), _SECONDS))
+
+
+def started_etl_assets(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    """The same in an interpreter of its own, where what is imported or how it begins matters."""
     process = start(folder, [str(SCRIPT), *arguments], environment(env))
     try:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=_SECONDS)
     finally:
         process.kill()
         process.wait()
