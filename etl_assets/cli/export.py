@@ -22,7 +22,6 @@ from etl_assets.cli.runs import create_run
 from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.errors import IncompleteError, StoreError
-from etl_assets.export.shard import wanted_window
 from etl_assets.instance.home import HOME_VARIABLE, open_instance, prepare_home, telling_of
 from etl_assets.steps.lanes import lanes_of
 from etl_assets.steps.liveness import sweep_dead_runs
@@ -32,6 +31,7 @@ from etl_assets.store.folder import Folder
 from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
 from etl_assets.store.opening import open_folder
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.strays import refuse_other_shards
 from etl_assets.tables.topology import Shard
 
@@ -109,9 +109,9 @@ def _export(
         again = export_command([export], replace(options, shards_gone=True), resume=options.resume)
         refuse_other_shards(folder, export.window.key, shards, f"`{again}`")
     if options.resume:
-        wanted = wanted_window(export.table, export.window)
-        shards = unproven_shards(folder, wanted)
-        if not shards and is_complete(folder, wanted):
+        request = WindowRequest.of(export.table, export.window)
+        shards = unproven_shards(folder, request)
+        if not shards and is_complete(folder, request):
             forget_export(folder)
             _say(console, f"{export.title}: complete already, {folder.location('')}")
             return True

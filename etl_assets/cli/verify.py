@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
 from etl_assets.errors import UsageError
-from etl_assets.export.shard import wanted_window
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.opening import open_folder
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.partition_keys import refuse_impossible_key
 from etl_assets.tables.topology import LogicalTable, load_topology
@@ -31,7 +31,7 @@ def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[st
     for key, chosen in having.items():
         for table in chosen:
             folder = open_folder(config.directory, *folder_parts(table.name, key))
-            findings = list(verify_window(folder, wanted_window(table, _window(table, key))))
+            findings = list(verify_window(folder, WindowRequest.of(table, _window(table, key))))
             for finding in findings:
                 print(finding, file=sys.stderr)
             found += len(findings)

@@ -14,8 +14,8 @@ from etl_assets.defs.asset_keys import table_key
 from etl_assets.defs.checks import rows_check
 from etl_assets.defs.io_managers import CsvIOManager, tell_notice
 from etl_assets.errors import EtlAssetsError
-from etl_assets.export.shard import wanted_window
 from etl_assets.store.complete import StagedWindow, stage_window
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 from etl_assets.tables.windows import Window
 
@@ -31,7 +31,7 @@ def staged_window(csv: CsvIOManager, table: LogicalTable, window: Window) -> Sta
     folder = csv.folder(table.name, window.key)
     # Of steps that were killed: nothing else stays beside the files and their manifests.
     folder.sweep()
-    return stage_window(folder, wanted_window(table, window))
+    return stage_window(folder, WindowRequest.of(table, window))
 
 
 def has_refused_rows(table: LogicalTable, check: AssetCheckResult | None) -> bool:

@@ -26,7 +26,7 @@ from etl_assets.defs.partitions import (
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.export.services import Services
-from etl_assets.export.shard import stage_shard, wanted_window
+from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.drift import read_united_columns
@@ -40,6 +40,7 @@ from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.begun import Exporter, begun
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import proven_manifest
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_shard
 from etl_assets.tables.topology import LogicalTable, Shard, twins_of
 from etl_assets.tables.windows import Window
@@ -251,7 +252,7 @@ def _exporter(
         if len(shards) == len(table.shards)
         else tuple(sorted(shard.file_stem for shard in shards)),
         continues=run.tags.get(RESUME_RETRY_TAG) == "true",
-        completes=None if completes_itself else wanted_window(table, window),
+        completes=None if completes_itself else WindowRequest.of(table, window),
         follows=follows,
     )
 
@@ -274,8 +275,8 @@ def _proven_before(
         return None
     csv: CsvIOManager = context.resources.csv
     folder = csv.folder(task.shard.table, task.window.key)
-    wanted = wanted_window(table, task.window)
-    manifest = proven_manifest(folder, wanted, task.shard, begun(folder))
+    request = WindowRequest.of(table, task.window)
+    manifest = proven_manifest(folder, request, task.shard, begun(folder))
     if manifest is None or manifest.run_id not in _ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)

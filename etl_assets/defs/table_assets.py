@@ -11,11 +11,11 @@ from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.partitions import partitions_of, window_of
 from etl_assets.errors import EtlAssetsError
-from etl_assets.export.shard import wanted_window
 from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.names import ascii_name, shard_names
 from etl_assets.steps.notices import notice, saying_who_is_waited_for
 from etl_assets.store.complete import StagedWindow, complete_window
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 
 
@@ -74,7 +74,7 @@ def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[A
         else:
             # The check alone, which may be executed without the asset.
             folder = csv.folder(table.name, window.key)
-            staged = StagedWindow(complete_window(folder, wanted_window(table, window)), None)
+            staged = StagedWindow(complete_window(folder, WindowRequest.of(table, window)), None)
     except EtlAssetsError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     check = rows_check(table, staged.manifest.shards)

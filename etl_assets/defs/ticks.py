@@ -26,10 +26,10 @@ from dagster._core.storage.tags import (
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
-from etl_assets.export.shard import query_record, wanted_window, window_record
 from etl_assets.store.complete import is_complete
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.opening import open_folder
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 
 _PATIENCE_SECONDS = 20.0
@@ -113,11 +113,12 @@ def complete_keys(config: ExportConfig, table: LogicalTable, keys: Sequence[str]
     def look(key: str) -> None:
         folder = open_folder(config.directory, *folder_parts(table.name, key))
         with suppress(StoreError, OSError):
+            request = WindowRequest.of(table, window_of(table, key))
             manifest = TableManifest.read(folder, TABLE_MANIFEST)
-            if manifest is not None and _fits(manifest, table, key):
+            if manifest is not None and request.fits(manifest):
                 # As far as is known, should there be no time for its shards.
                 found[key] = True
-                found[key] = is_complete(folder, wanted_window(table, window_of(table, key)))
+                found[key] = is_complete(folder, request)
 
     threads = ThreadPoolExecutor(_AT_ONCE, "windows")
     looks = [threads.submit(look, key) for key in keys]
@@ -129,14 +130,6 @@ def complete_keys(config: ExportConfig, table: LogicalTable, keys: Sequence[str]
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     return {key for key, complete in list(found.items()) if complete}
-
-
-def _fits(manifest: TableManifest, table: LogicalTable, key: str) -> bool:
-    settings = table.settings
-    wanted = settings.csv, query_record(settings), window_record(settings, window_of(table, key))
-    return [shard.shard for shard in manifest.shards] == list(table.shards) and all(
-        (shard.csv, shard.query, shard.window) == wanted for shard in manifest.shards
-    )
 
 
 def _states(

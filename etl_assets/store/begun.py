@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from etl_assets.store.asked import Wanted
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
@@ -29,6 +28,7 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.proof import readable
+from etl_assets.store.recipe import WindowRequest
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -52,7 +52,7 @@ class Exporter:
     since: datetime
     shards: tuple[str, ...] | None
     continues: bool = False
-    completes: Wanted | None = None
+    completes: WindowRequest | None = None
     follows: Callable[[str], bool | None] = lambda run_id: None
 
     @classmethod
@@ -105,7 +105,7 @@ def forget_export(folder: Folder) -> None:
             folder.remove(EXPORT_RECORD)
 
 
-def has_all(folder: Folder, wanted: Wanted) -> bool:
+def has_all(folder: Folder, request: WindowRequest) -> bool:
     """Whether an export that has begun has exported every shard that it was to.
 
     The shards are asked in no order: however far it is, few have to be asked to find one that is
@@ -114,7 +114,7 @@ def has_all(folder: Folder, wanted: Wanted) -> bool:
     record = begun(folder)
     if record is None:
         return False
-    for shard in random.sample(wanted.shards, len(wanted.shards)):
+    for shard in random.sample(request.shards, len(request.shards)):
         if record.shards is not None and shard.file_stem not in record.shards:
             continue
         name = manifest_name(shard)

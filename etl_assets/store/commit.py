@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from etl_assets.errors import ShardError, StoreError
-from etl_assets.store.asked import Asked
 from etl_assets.store.begun import Exporter, begin, begun, has_all
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import EXPORT_RECORD, TABLE_MANIFEST, ShardManifest, manifest_name
+from etl_assets.store.recipe import Recipe
 from etl_assets.store.strays import remove_gone, replaced_files, replaced_merged
 from etl_assets.tables.topology import Shard
 
@@ -156,7 +156,7 @@ def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run
         and not ((record := begun(folder)) is not None and record.is_older(there))
         and (
             manifest.started_at < there.started_at <= datetime.now(UTC)
-            and not Asked.of(manifest).differences(there)
+            and not Recipe.of_shard(manifest).differences(there)
             if follows is None
             else not follows
         )
@@ -165,7 +165,7 @@ def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run
 
 def _refuse_otherwise(there: ShardManifest, manifest: ShardManifest) -> None:
     """Refuse a shard in the place of a later run's that was made under other settings."""
-    if differences := Asked.of(manifest).differences(there):
+    if differences := Recipe.of_shard(manifest).differences(there):
         raise ShardError(
             f"{manifest.shard}",
             expected="no later export of it under other settings",

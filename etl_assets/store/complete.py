@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from etl_assets.errors import IncompleteError
-from etl_assets.store.asked import OnDrift, Wanted
 from etl_assets.store.begun import begun
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import (
@@ -15,6 +14,7 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.proof import readable
+from etl_assets.store.recipe import OnDrift, WindowRequest
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import utc_text
@@ -22,7 +22,7 @@ from etl_assets.tables.windows import utc_text
 _NAMED = 5
 
 
-def complete_window(folder: Folder, wanted: Wanted) -> TableManifest:
+def complete_window(folder: Folder, request: WindowRequest) -> TableManifest:
     """The logical table's manifest, when all its shards are proven; nothing is merged yet.
 
     Under `union`, columns of other sizes are of one shape: `varchar(10)` and `varchar(20)`.
@@ -31,19 +31,19 @@ def complete_window(folder: Folder, wanted: Wanted) -> TableManifest:
         IncompleteError: names what is missing, older, made otherwise or different.
     """
     record = begun(folder)
-    found = folder.each(lambda shard: _whole(folder, shard, wanted.partition), wanted.shards)
+    found = folder.each(lambda shard: _whole(folder, shard, request.partition), request.shards)
     whole = [manifest for manifest in found if manifest is not None]
-    if len(whole) < len(wanted.shards):
+    if len(whole) < len(request.shards):
         there = {manifest.shard for manifest in whole}
         raise IncompleteError(
-            f"{wanted.table}: {len(found) - len(whole)} of {len(found)} shards are missing",
+            f"{request.table}: {len(found) - len(whole)} of {len(found)} shards are missing",
             expected="every shard's file and manifest",
-            got="none of " + _some(str(shard) for shard in wanted.shards if shard not in there),
+            got="none of " + _some(str(shard) for shard in request.shards if shard not in there),
             next_step="export with --resume",
         )
     _refuse_older(whole, record)
-    _refuse_otherwise(whole, wanted)
-    _refuse_drift(whole, wanted.on_drift)
+    _refuse_otherwise(whole, request)
+    _refuse_drift(whole, request.on_drift)
     return TableManifest.of(whole)
 
 
@@ -60,15 +60,15 @@ class StagedWindow:
     merged: StagedFile | None
 
 
-def stage_window(folder: Folder, wanted: Wanted) -> StagedWindow:
-    """Complete a window, and merge its files where that is wanted.
+def stage_window(folder: Folder, request: WindowRequest) -> StagedWindow:
+    """Complete a window, and merge its files where that is request.
 
     Raises:
         IncompleteError: as `complete_window`, or a file is not what its manifest says.
         StoreError: the merged file cannot be written.
     """
-    manifest = complete_window(folder, wanted)
-    if not wanted.merge:
+    manifest = complete_window(folder, request)
+    if not request.merge:
         return StagedWindow(manifest, None)
     # Imported where it is used: most tables are not merged, and it needs numpy.
     from etl_assets.store.merge import stage_merged  # noqa: PLC0415
@@ -77,15 +77,15 @@ def stage_window(folder: Folder, wanted: Wanted) -> StagedWindow:
     return StagedWindow(manifest.model_copy(update={"merged": record}), file)
 
 
-def is_complete(folder: Folder, wanted: Wanted) -> bool:
+def is_complete(folder: Folder, request: WindowRequest) -> bool:
     """Whether the logical table's manifest is there and says what its shards' manifests say."""
     try:
-        complete = complete_window(folder, wanted)
+        complete = complete_window(folder, request)
     except IncompleteError:
         return False
     with readable(folder, TABLE_MANIFEST):
         found = TableManifest.read(folder, TABLE_MANIFEST)
-    if found is None or (found.merged is not None) != wanted.merge:
+    if found is None or (found.merged is not None) != request.merge:
         return False
     if found.merged is not None and folder.size(found.merged.file) != found.merged.bytes:
         return False
@@ -112,23 +112,23 @@ def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
 
 
 def proven_manifest(
-    folder: Folder, wanted: Wanted, shard: Shard, record: ExportRecord | None
+    folder: Folder, request: WindowRequest, shard: Shard, record: ExportRecord | None
 ) -> ShardManifest | None:
     """The manifest of a shard whose files can stay as they are; None where it has to be exported.
 
     It is whole, made with what is asked for, and not older than the export that has `begun`.
     """
-    manifest = _whole(folder, shard, wanted.partition)
-    if manifest is None or wanted.asked.differences(manifest):
+    manifest = _whole(folder, shard, request.partition)
+    if manifest is None or request.recipe.differences(manifest):
         return None
     return None if record is not None and record.is_older(manifest) else manifest
 
 
-def unproven_shards(folder: Folder, wanted: Wanted) -> list[Shard]:
+def unproven_shards(folder: Folder, request: WindowRequest) -> list[Shard]:
     """The shards that have to be exported before the window can be complete."""
     record = begun(folder)
-    found = folder.each(lambda one: proven_manifest(folder, wanted, one, record), wanted.shards)
-    return [shard for shard, proof in zip(wanted.shards, found, strict=True) if proof is None]
+    found = folder.each(lambda one: proven_manifest(folder, request, one, record), request.shards)
+    return [shard for shard, proof in zip(request.shards, found, strict=True) if proof is None]
 
 
 def _whole(folder: Folder, shard: Shard, partition: str) -> ShardManifest | None:
@@ -160,12 +160,12 @@ def _refuse_older(manifests: Sequence[ShardManifest], record: ExportRecord | Non
         )
 
 
-def _refuse_otherwise(manifests: Sequence[ShardManifest], wanted: Wanted) -> None:
+def _refuse_otherwise(manifests: Sequence[ShardManifest], request: WindowRequest) -> None:
     """What was made under other settings is not what is asked for, though each file is proven."""
-    made = {m.shard: found for m in manifests if (found := wanted.asked.differences(m))}
+    made = {m.shard: found for m in manifests if (found := request.recipe.differences(m))}
     if made:
         raise IncompleteError(
-            f"{wanted.table}: {len(made)} of {len(manifests)} shards were made otherwise than the "
+            f"{request.table}: {len(made)} of {len(manifests)} shards were made otherwise than the "
             "configuration asks for",
             expected="all of them made under its present settings",
             got=_some(f"{shard} with {', '.join(how)}" for shard, how in made.items()),
@@ -188,12 +188,11 @@ def _refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None
 
 
 def _shape(manifest: ShardManifest) -> list[Column]:
-    return [Column(column.name, column.type).without_width for column in manifest.columns]
+    return [record.column.without_width for record in manifest.columns]
 
 
 def _loose_shape(manifest: ShardManifest) -> list[tuple[str, str]]:
-    columns = [Column(column.name, column.type) for column in manifest.columns]
-    return [(column.key, column.family) for column in columns]
+    return [(record.column.key, record.column.family) for record in manifest.columns]
 
 
 def _columns(manifest: ShardManifest) -> str:

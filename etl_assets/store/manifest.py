@@ -14,10 +14,13 @@ from pydantic import (
     ValidationError,
 )
 
+from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.folder import Folder
+from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard, safe_name
+from etl_assets.tables.windows import Window
 
 TABLE_MANIFEST = "_manifest.json"
 EXPORT_RECORD = "_export.json"
@@ -60,6 +63,17 @@ class ColumnRecord(_Record):
     type: str
     missing: bool = False
 
+    @classmethod
+    def of(cls, column: Column, *, missing: bool = False) -> Self:
+        """As a shard's file has the column."""
+        found = cls(name=column.name, type=column.type)
+        return found.model_copy(update={"missing": True}) if missing else found
+
+    @property
+    def column(self) -> Column:
+        """The column that it records."""
+        return Column(self.name, self.type)
+
 
 class WindowRecord(_Record):
     """The window's instants, in UTC."""
@@ -67,6 +81,11 @@ class WindowRecord(_Record):
     start: Instant
     end: Instant
     timezone: str
+
+    @classmethod
+    def of(cls, window: Window) -> Self:
+        """A window's."""
+        return cls(start=window.start, end=window.end, timezone=window.timezone)
 
 
 class PositionRecord(_Record):
@@ -104,6 +123,20 @@ class QueryRecord(_Record):
     where: str | None
     include: tuple[str, ...] | None
     exclude: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, table: TableConfig) -> Self:
+        """What a logical table's settings ask for."""
+        partition, selection = table.partition, table.columns
+        return cls(
+            column=partition.column,
+            column_timezone=partition.column_timezone
+            or (partition.timezone if partition.column else None),
+            unit=partition.unit,
+            where=table.where,
+            include=selection.include if selection else None,
+            exclude=selection.exclude if selection else None,
+        )
 
 
 class FileRecord(_Record):
@@ -221,7 +254,7 @@ class TableManifest(_Record):
             bytes=sum(shard.bytes for shard in shards),
             skew_seconds=round((max(moments) - min(moments)).total_seconds(), 6),
             consistent="per shard",
-            columns=tuple(ColumnRecord(name=c.name, type=c.type) for c in shards[0].columns),
+            columns=tuple(ColumnRecord.of(record.column) for record in shards[0].columns),
             shards=tuple(shards),
         )
 

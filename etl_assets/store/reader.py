@@ -22,7 +22,6 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
 from etl_assets.store.remote import open_url
-from etl_assets.tables.columns import Column
 
 _CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
 _VERIFY = "run `etl-assets verify`"
@@ -98,8 +97,7 @@ def read_files(
 
 def _values(manifest: ShardManifest, decimals: Decimals) -> dict[str, Values]:
     return {
-        column.name: values_of(Column(column.name, column.type), manifest.csv, decimals)
-        for column in manifest.columns
+        record.name: values_of(record.column, manifest.csv, decimals) for record in manifest.columns
     }
 
 

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from etl_assets.errors import CsvError, StoreError
 from etl_assets.printable import printable
-from etl_assets.store.asked import Wanted
 from etl_assets.store.begun import begun
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
@@ -25,6 +24,7 @@ from etl_assets.store.manifest import (
     merged_name,
 )
 from etl_assets.store.proof import Claim, FileProof, reason
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.strays import CsvFiles, gone_files, unknown_copies
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import utc_text
@@ -35,9 +35,9 @@ _MOVE = "move it to another folder or remove it"
 _SEE = "see to its permissions, then verify again"
 
 
-def verify_window(folder: Folder, wanted: Wanted) -> Iterator[str]:
+def verify_window(folder: Folder, request: WindowRequest) -> Iterator[str]:
     """Every finding; nothing where all is proven, and as the configuration asks for."""
-    yield from map(printable, _window(folder, wanted))
+    yield from map(printable, _window(folder, request))
 
 
 def verify_shard(folder: Folder, partition: str, shard: Shard) -> Iterator[str]:
@@ -85,14 +85,14 @@ def verify_file(
         yield f"{where}: {', and '.join(causes)}; {advice}"
 
 
-def _window(folder: Folder, wanted: Wanted) -> Iterator[str]:
-    names, shards = folder.names(), wanted.shards
+def _window(folder: Folder, request: WindowRequest) -> Iterator[str]:
+    names, shards = folder.names(), request.shards
     record = _begun(folder)
     if not _has_any(names, shards):
         yield f"{folder.location('')}: nothing was exported; export the window"
-        yield from _extra(folder, names, wanted, [], record)
+        yield from _extra(folder, names, request, [], record)
         return
-    found = folder.each(partial(_claimed, folder, wanted.partition, names), shards)
+    found = folder.each(partial(_claimed, folder, request.partition, names), shards)
     yield from (finding for finding in found if isinstance(finding, str))
     manifests = [manifest for manifest in found if not isinstance(manifest, str)]
     claims = [Claim.of_shard(manifest) for manifest in manifests]
@@ -100,10 +100,10 @@ def _window(folder: Folder, wanted: Wanted) -> Iterator[str]:
     for findings in folder.each(lambda claim: list(verify_file(folder, claim, files)), claims):
         yield from findings
     for manifest in manifests:
-        yield from _otherwise(folder, manifest, wanted, record)
-    yield from _extra(folder, names, wanted, manifests, record)
+        yield from _otherwise(folder, manifest, request, record)
+    yield from _extra(folder, names, request, manifests, record)
     yield from _table(folder, manifests, shards, record)
-    yield from _merged(folder, wanted)
+    yield from _merged(folder, request)
 
 
 def _begun(folder: Folder) -> ExportRecord | None:
@@ -122,11 +122,11 @@ def _has_any(names: Sequence[str], shards: Sequence[Shard]) -> bool:
 
 
 def _otherwise(
-    folder: Folder, manifest: ShardManifest, wanted: Wanted, record: ExportRecord | None
+    folder: Folder, manifest: ShardManifest, request: WindowRequest, record: ExportRecord | None
 ) -> Iterator[str]:
     """What is whole and proven, and yet not what is asked for."""
     where = folder.location(manifest.file)
-    if differences := wanted.asked.differences(manifest):
+    if differences := request.recipe.differences(manifest):
         yield (
             f"{where}: made otherwise than the configuration asks for: "
             f"{', '.join(differences)}; {_RESUME}"
@@ -200,19 +200,19 @@ def _of_another(
 def _extra(
     folder: Folder,
     names: Sequence[str],
-    wanted: Wanted,
+    request: WindowRequest,
     manifests: Sequence[ShardManifest],
     record: ExportRecord | None,
 ) -> Iterator[str]:
     """Files that do not belong here."""
-    shards = wanted.shards
-    gone = gone_files(folder, names, wanted.partition, shards)
+    shards = request.shards
+    gone = gone_files(folder, names, request.partition, shards)
     copies = unknown_copies(names, manifests)
     files = CsvFiles(names)
     known = {TABLE_MANIFEST, EXPORT_RECORD, *map(manifest_name, shards)}
     # Beside a shard that has no manifest nobody can say which copy is the older one.
     known |= {name for shard in shards for name in files.of(shard)}
-    known |= _merged_names(folder, wanted, record)
+    known |= _merged_names(folder, request, record)
     for name in names:
         where = folder.location(name)
         if name in gone:
@@ -228,12 +228,12 @@ def _extra(
         yield f"{folder.location(name)}: left by a writer that is gone; remove it"
 
 
-def _merged_names(folder: Folder, wanted: Wanted, record: ExportRecord | None) -> set[str]:
+def _merged_names(folder: Folder, request: WindowRequest, record: ExportRecord | None) -> set[str]:
     """The names of the files of all shards that this product has written here, or will."""
     table = _table_manifest(folder)
     merged = [proof.merged for proof in (table, record) if proof is not None]
     names = {file.file for file in merged if file is not None}
-    return names | ({merged_name(wanted.table, wanted.asked.csv)} if wanted.merge else set())
+    return names | ({merged_name(request.table, request.recipe.csv)} if request.merge else set())
 
 
 def _table_manifest(folder: Folder) -> TableManifest | None:
@@ -243,7 +243,7 @@ def _table_manifest(folder: Folder) -> TableManifest | None:
         return None
 
 
-def _merged(folder: Folder, wanted: Wanted) -> Iterator[str]:
+def _merged(folder: Folder, request: WindowRequest) -> Iterator[str]:
     """The file of all shards."""
     manifest = _table_manifest(folder)
     if manifest is None:
@@ -251,9 +251,9 @@ def _merged(folder: Folder, wanted: Wanted) -> Iterator[str]:
         return
     if manifest.merged is not None:
         yield from verify_file(folder, Claim.of_merged(manifest, manifest.merged))
-    if (manifest.merged is not None) != wanted.merge:
-        said = "a file of all shards" if wanted.merge else "none"
-        found = "none" if wanted.merge else manifest.merged.file if manifest.merged else ""
+    if (manifest.merged is not None) != request.merge:
+        said = "a file of all shards" if request.merge else "none"
+        found = "none" if request.merge else manifest.merged.file if manifest.merged else ""
         yield (
             f"{folder.location(TABLE_MANIFEST)}: expected {said}, as `merge` asks for, "
             f"got {found}; {_RESUME}"

@@ -71,14 +71,6 @@ class Window:
                 )
         return _reading(self.start, zone), _reading(self.end, zone)
 
-    def as_json(self) -> dict[str, str]:
-        """As it stands in a manifest: instants in UTC."""
-        return {
-            "start": utc_text(self.start),
-            "end": utc_text(self.end),
-            "timezone": self.timezone,
-        }
-
 
 def utc_text(instant: datetime) -> str:
     """RFC 3339 in UTC, to the microsecond where there are any."""

@@ -7,8 +7,8 @@ import pytest
 
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
-from etl_assets.export.shard import wanted_window
 from etl_assets.store.local import LocalFolder
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import load_topology
 from etl_assets_tests.support.in_process import location
@@ -36,7 +36,7 @@ def findings(shop: Shop) -> list[str]:
     """What `verify` finds."""
     (orders,) = load_topology(shop.config)
     return list(
-        verify_window(LocalFolder(shop.window()), wanted_window(orders, window_of(orders, DAY)))
+        verify_window(LocalFolder(shop.window()), WindowRequest.of(orders, window_of(orders, DAY)))
     )
 
 

@@ -11,11 +11,10 @@ import yaml
 
 from etl_assets.config import HostConfig, TableConfig
 from etl_assets.export.services import Services
-from etl_assets.export.shard import stage_shard, wanted_window
+from etl_assets.export.shard import stage_shard
 from etl_assets.export.task import ShardTask
 from etl_assets.source.drift import read_united_columns
 from etl_assets.source.engines import Engines
-from etl_assets.store.asked import Wanted
 from etl_assets.store.complete import stage_window
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
@@ -26,6 +25,7 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.opening import open_folder
+from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets.tables.windows import Window
@@ -121,13 +121,13 @@ class Product:
             manifests.append(staged.manifest)
         if case.limit is not None:
             return Outcome(manifests, None, self.folder, [])
-        wanted = wanted_window(table, window)
-        whole = self._complete(folder, wanted)
-        findings = list(verify_window(folder, wanted))
+        request = WindowRequest.of(table, window)
+        whole = self._complete(folder, request)
+        findings = list(verify_window(folder, request))
         return Outcome(manifests, whole, self.folder, findings)
 
-    def _complete(self, folder: Folder, wanted: Wanted) -> TableManifest:
-        staged = stage_window(folder, wanted)
+    def _complete(self, folder: Folder, request: WindowRequest) -> TableManifest:
+        staged = stage_window(folder, request)
         if staged.merged is not None:
             staged.merged.commit()
         folder.write_json(TABLE_MANIFEST, staged.manifest.as_json())

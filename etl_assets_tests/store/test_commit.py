@@ -43,12 +43,12 @@ from etl_assets_tests.support.exported import (
     KEY,
     PLAIN,
     QUERY,
+    REQUEST,
     SHARDS,
-    WANTED,
     block,
     export_shard,
     manifest,
-    wanted,
+    window_request,
 )
 
 HOUR = timedelta(hours=1)
@@ -106,8 +106,8 @@ def test_two_commits_of_one_shard_end_with_a_file_and_its_own_manifest(
         for _ in range(5):
             shards = [staged(folder, 0, value) for value in range(1, 5)]
             at_once([partial(commit_shard, folder, shard) for shard in shards])
-            folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
-            assert list(verify_window(folder, WANTED)) == []
+            folder.write_json(TABLE_MANIFEST, complete_window(folder, REQUEST).as_json())
+            assert list(verify_window(folder, REQUEST)) == []
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(1, True), (-1, False), (24 * 365 * 50, False)])
@@ -131,7 +131,7 @@ def test_a_window_is_not_proven_with_shards_that_another_run_has_replaced(
 ) -> None:
     for number in range(len(SHARDS)):
         commit_shard(folder, staged(folder, number, 1))
-    window = StagedWindow(complete_window(folder, WANTED), None)
+    window = StagedWindow(complete_window(folder, REQUEST), None)
     commit_shard(folder, staged(folder, 1, 2))
     with pytest.raises(IncompleteError, match=r"orders_01 exported by another run meanwhile"):
         commit_window(folder, window, shards_gone=False)
@@ -159,7 +159,7 @@ def test_nobody_waits_for_one_who_is_gone(folder: LocalFolder) -> None:
 
 def complete(folder: LocalFolder) -> None:
     """Complete the window, as the logical table's step does."""
-    commit_window(folder, stage_window(folder, WANTED), shards_gone=False)
+    commit_window(folder, stage_window(folder, REQUEST), shards_gone=False)
 
 
 def older_window(folder: LocalFolder) -> None:
@@ -217,19 +217,19 @@ def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
     proofs = {m.run_id for m in map(partial(proof_of, folder), SHARDS) if m is not None}
     if folder.size(TABLE_MANIFEST) is not None:
         assert len(proofs) == 1
-        assert list(verify_window(folder, WANTED)) == []
-        assert is_complete(folder, WANTED)
+        assert list(verify_window(folder, REQUEST)) == []
+        assert is_complete(folder, REQUEST)
     else:
-        assert any("--resume" in line for line in verify_window(folder, WANTED))
-        left = tuple(shard.file_stem for shard in unproven_shards(folder, WANTED))
+        assert any("--resume" in line for line in verify_window(folder, REQUEST))
+        left = tuple(shard.file_stem for shard in unproven_shards(folder, REQUEST))
         resumed = Exporter("resumed", BEGAN + HOUR, left)
         for number, shard in enumerate(SHARDS):
             if shard.file_stem in left:
                 commit_shard(folder, staged(folder, number, 3, run_id="resumed"), resumed)
         complete(folder)
-        assert "older" not in {m.run_id for m in stage_window(folder, WANTED).manifest.shards}
+        assert "older" not in {m.run_id for m in stage_window(folder, REQUEST).manifest.shards}
     forget_export(folder)
-    assert list(verify_window(folder, WANTED)) == []
+    assert list(verify_window(folder, REQUEST)) == []
     assert folder.names() == files
 
 
@@ -248,10 +248,10 @@ def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported
         "table": "orders", "partition": KEY, "since": "2026-11-02T00:10:00Z",
         "run_ids": ["newer"], "replaces": [], "shards": None, "merged": None,
     }  # fmt: skip
-    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    assert unproven_shards(folder, REQUEST) == list(SHARDS[1:])
     with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
-        stage_window(folder, WANTED)
-    found = list(verify_window(folder, WANTED))
+        stage_window(folder, REQUEST)
+    found = list(verify_window(folder, REQUEST))
     assert len(found) == 3
     assert all("2026-11-02T00:10:00Z" in line for line in found)
     # A wrong clock of the machine that goes on does not matter.
@@ -269,11 +269,11 @@ def test_the_last_of_some_shards_says_that_the_window_is_to_be_completed(
 ) -> None:
     older_window(folder)
     some = tuple(shard.file_stem for shard in SHARDS[:2])
-    run = Exporter("some", BEGAN, some, completes=WANTED)
+    run = Exporter("some", BEGAN, some, completes=REQUEST)
     done = [commit_shard(folder, staged(folder, n, 2, run_id="some"), run).is_last for n in order]
     assert done == [False, True]
     complete(folder)
-    assert list(verify_window(folder, WANTED)) == []
+    assert list(verify_window(folder, REQUEST)) == []
 
 
 def test_a_run_that_is_repeated_completes_what_the_killed_one_has_not_come_to(
@@ -281,9 +281,9 @@ def test_a_run_that_is_repeated_completes_what_the_killed_one_has_not_come_to(
 ) -> None:
     older_window(folder)
     shards = (SHARDS[0].file_stem,)
-    killed = Exporter("killed", BEGAN, shards, completes=WANTED)
+    killed = Exporter("killed", BEGAN, shards, completes=REQUEST)
     last = commit_shard(folder, staged(folder, 0, 2, run_id="killed"), killed)
-    again = Exporter("again", BEGAN + HOUR, shards, continues=True, completes=WANTED)
+    again = Exporter("again", BEGAN + HOUR, shards, continues=True, completes=REQUEST)
     assert keep_shard(folder, last.manifest, again).is_last
     assert not keep_shard(folder, last.manifest, replace(again, completes=None)).is_last
 
@@ -293,9 +293,9 @@ def test_some_shards_of_an_incomplete_window_do_not_hide_that_others_are_older(
 ) -> None:
     older_window(folder)
     commit_shard(folder, staged(folder, 0, 2, run_id="all"), Exporter("all", BEGAN, None))
-    run = Exporter("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=WANTED)
+    run = Exporter("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=REQUEST)
     assert not commit_shard(folder, staged(folder, 1, 2, run_id="some"), run).is_last
-    assert unproven_shards(folder, WANTED) == [SHARDS[2]]
+    assert unproven_shards(folder, REQUEST) == [SHARDS[2]]
 
 
 def test_a_whole_export_that_comes_later_begins_anew(folder: LocalFolder) -> None:
@@ -303,10 +303,10 @@ def test_a_whole_export_that_comes_later_begins_anew(folder: LocalFolder) -> Non
     later = {"run_id": "later", "started_at": BEGAN + HOUR}
     commit_shard(folder, staged(folder, 1, 1, **later), Exporter("later", BEGAN + HOUR, None))
     assert folder.read_json(EXPORT_RECORD)["run_ids"] == ["later"]
-    assert SHARDS[0] in unproven_shards(folder, WANTED)
+    assert SHARDS[0] in unproven_shards(folder, REQUEST)
     # The first one is still at work: it does not make its own older shards count again.
     commit_shard(folder, staged(folder, 2, 1, run_id="first"), Exporter("first", BEGAN, None))
-    assert unproven_shards(folder, WANTED) == [SHARDS[0], SHARDS[2]]
+    assert unproven_shards(folder, REQUEST) == [SHARDS[0], SHARDS[2]]
 
 
 def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(folder: LocalFolder) -> None:
@@ -317,14 +317,14 @@ def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(folder: L
     commit_shard(folder, staged(folder, 0, 1, run_id="newest", started_at=BEGAN + HOUR), newest)
     commit_shard(folder, early, repeated)
     assert folder.read_json(EXPORT_RECORD)["since"] == "2026-11-02T01:10:00Z"
-    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    assert unproven_shards(folder, REQUEST) == list(SHARDS[1:])
 
 
 def test_a_record_that_cannot_be_read_makes_every_shard_older(folder: LocalFolder) -> None:
     older_window(folder)
     folder.remove(TABLE_MANIFEST)
     Path(folder.location(EXPORT_RECORD)).write_text("{")
-    assert unproven_shards(folder, WANTED) == list(SHARDS)
+    assert unproven_shards(folder, REQUEST) == list(SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -362,9 +362,9 @@ def test_shards_of_a_run_that_is_replaced_are_older_whatever_clocks_say(
     newer = Exporter("newer", BEGAN - HOUR, None, follows=lambda run_id: run_id == "older")
     commit_shard(folder, staged(folder, 0, 2, run_id="newer"), newer)
     assert folder.read_json(EXPORT_RECORD)["replaces"] == ["older"]
-    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    assert unproven_shards(folder, REQUEST) == list(SHARDS[1:])
     with pytest.raises(IncompleteError, match="2 of 3 shards were exported before the export that"):
-        stage_window(folder, WANTED)
+        stage_window(folder, REQUEST)
 
 
 def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(folder: LocalFolder) -> None:
@@ -374,7 +374,7 @@ def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(folder: LocalF
         "earlier", BEGAN - 2 * HOUR, (SHARDS[1].file_stem,), follows=lambda run_id: False
     )
     commit_shard(folder, staged(folder, 1, 1, run_id="earlier"), earlier)
-    assert unproven_shards(folder, WANTED) == list(SHARDS[1:])
+    assert unproven_shards(folder, REQUEST) == list(SHARDS[1:])
 
 
 def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_changed(
@@ -387,7 +387,7 @@ def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_
     with other, pytest.raises(ShardError, match=r"got that of run older, made with where: none"):
         commit_shard(folder, other, slow)
     assert folder.names() == names
-    assert is_complete(folder, WANTED)
+    assert is_complete(folder, REQUEST)
 
 
 def test_a_window_that_is_proven_again_is_proven_all_the_time(
@@ -399,7 +399,7 @@ def test_a_window_that_is_proven_again_is_proven_all_the_time(
             with monkeypatch.context() as patch, contextlib.suppress(Killed):
                 kill_at(patch, step, before=before)
                 complete(folder)
-            assert is_complete(folder, WANTED)
+            assert is_complete(folder, REQUEST)
 
 
 @pytest.mark.parametrize("merge", [True, False])
@@ -414,19 +414,19 @@ def test_no_manifest_names_a_file_of_all_shards_that_is_not_there(
     step: int,
 ) -> None:
     older_window(folder)
-    commit_window(folder, stage_window(folder, wanted(merge=True)), shards_gone=False)
+    commit_window(folder, stage_window(folder, window_request(merge=True)), shards_gone=False)
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
-        staged_again = stage_window(folder, wanted(merge=merge))
+        staged_again = stage_window(folder, window_request(merge=merge))
         kill_at(patch, step, before=before)
         with staged_again.merged or contextlib.nullcontext():
             commit_window(folder, staged_again, shards_gone=False)
     proven = TableManifest.read(folder, TABLE_MANIFEST)
     if proven is not None and proven.merged is not None:
         assert folder.size(proven.merged.file) == proven.merged.bytes
-    assert unproven_shards(folder, WANTED) == []
-    commit_window(folder, stage_window(folder, WANTED), shards_gone=False)
+    assert unproven_shards(folder, REQUEST) == []
+    commit_window(folder, stage_window(folder, REQUEST), shards_gone=False)
     assert "orders.csv" not in folder.names()
-    assert list(verify_window(folder, WANTED)) == []
+    assert list(verify_window(folder, REQUEST)) == []
 
 
 def test_an_older_file_of_another_compression_goes_with_its_proof(folder: LocalFolder) -> None:

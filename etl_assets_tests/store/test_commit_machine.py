@@ -32,7 +32,6 @@ from hypothesis.stateful import (
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, ShardError
 from etl_assets.store import begun, commit, manifest
-from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.begun import Exporter, forget_export
 from etl_assets.store.commit import StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import (
@@ -51,6 +50,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
+from etl_assets.store.recipe import Recipe, WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
 from etl_assets.tables.topology import Shard
@@ -59,7 +59,9 @@ from etl_assets_tests.support.exported import manifest as proof_of
 
 GZIP = CsvFormat(compression="gzip")
 CONFIGURATIONS = [
-    Wanted(KEY, SHARDS, Asked(csv, QUERY.model_copy(update={"where": where}), WINDOW), merge=merge)
+    WindowRequest(
+        KEY, SHARDS, Recipe(csv, QUERY.model_copy(update={"where": where}), WINDOW), merge=merge
+    )
     for csv in (CsvFormat(), GZIP)
     for where in (None, "id > 1")
     for merge in (False, True)
@@ -120,7 +122,7 @@ class Run:
     id: str
     asked_at: datetime
     since: datetime
-    wanted: Wanted
+    request: WindowRequest
     left: list[Shard]
     is_whole: bool
     skew: timedelta
@@ -140,7 +142,7 @@ class Commits(RuleBasedStateMachine):
         super().__init__()
         self.root = tempfile.mkdtemp()
         self.folder = LocalFolder(Path(self.root, "orders", KEY))
-        self.wanted = CONFIGURATIONS[0]
+        self.request = CONFIGURATIONS[0]
         self.runs: list[Run] = []
         self.known: dict[str, Run] = {}
         self.numbers = count()
@@ -165,7 +167,7 @@ class Commits(RuleBasedStateMachine):
                 self.complete(run, None)
             self.what_is_said_is_true()
             assert self.findings() == []
-            assert is_complete(self.folder, self.wanted)
+            assert is_complete(self.folder, self.request)
         finally:
             shutil.rmtree(self.root)
 
@@ -178,8 +180,8 @@ class Commits(RuleBasedStateMachine):
         if kind == "some":
             shards = [SHARDS[number] for number in sorted(some)]
         elif kind == "resume":
-            shards = unproven_shards(self.folder, self.wanted)
-            if not shards and is_complete(self.folder, self.wanted):
+            shards = unproven_shards(self.folder, self.request)
+            if not shards and is_complete(self.folder, self.request):
                 forget_export(self.folder)
                 return
         self.add(shards, skew, has_table=kind != "some")
@@ -189,7 +191,7 @@ class Commits(RuleBasedStateMachine):
         Clock.true += timedelta(minutes=1)
         since = Clock.true + self.instance_skew
         run = Run(
-            f"run-{next(self.numbers)}", Clock.true, since, self.wanted, shards,
+            f"run-{next(self.numbers)}", Clock.true, since, self.request, shards,
             len(shards) == len(SHARDS), skew, **facts,
         )  # fmt: skip
         self.runs.append(run)
@@ -256,10 +258,10 @@ class Commits(RuleBasedStateMachine):
         """A run is killed between two of its works."""
         self.die(data.draw(st.sampled_from(self.runs)))
 
-    @rule(wanted=st.sampled_from(CONFIGURATIONS))
-    def configure(self, wanted: Wanted) -> None:
+    @rule(request=st.sampled_from(CONFIGURATIONS))
+    def configure(self, request: WindowRequest) -> None:
         """Somebody changes the settings; runs that have begun keep theirs."""
-        self.wanted = wanted
+        self.request = request
 
     @rule(name=st.sampled_from(PERSONS), text=st.binary(max_size=30))
     def drop(self, name: str, text: bytes) -> None:
@@ -291,7 +293,7 @@ class Commits(RuleBasedStateMachine):
         assert [proof.shard for proof in table.shards] == list(SHARDS)
         for proof in table.shards:
             assert ShardManifest.read(self.folder, manifest_name(proof.shard)) == proof
-            assert Asked.of(table.shards[0]).differences(proof) == []
+            assert Recipe.of_shard(table.shards[0]).differences(proof) == []
             self.assert_stored(proof)
             if self.last_whole is not None:
                 read_at = self.read_at[f"{proof.run_id} {proof.shard}"]
@@ -313,7 +315,7 @@ class Commits(RuleBasedStateMachine):
     @invariant()
     def whatever_is_complete_is_verified(self) -> None:
         """`verify` is silent if and only if the window is complete."""
-        assert (self.findings() == []) == is_complete(self.folder, self.wanted), self.findings()
+        assert (self.findings() == []) == is_complete(self.folder, self.request), self.findings()
 
     def findings(self) -> list[str]:
         """What `verify` says but of a person's files and of what killed writers have left."""
@@ -322,7 +324,7 @@ class Commits(RuleBasedStateMachine):
         known += [f"{self.folder.location(name)}: beside " for name in self.unproven]
         return [
             line
-            for line in verify_window(self.folder, self.wanted)
+            for line in verify_window(self.folder, self.request)
             if not line.startswith(tuple(known)) and "left by a writer that is gone" not in line
         ]
 
@@ -356,7 +358,7 @@ class Commits(RuleBasedStateMachine):
         shard = run.left.pop(0)
         Clock.true += timedelta(minutes=1)
         Clock.skew = run.skew
-        csv = run.wanted.asked.csv
+        csv = run.request.recipe.csv
         number = next(self.numbers)
         file = self.folder.stage(csv_name(shard, csv))
         records = [block(csv, [(number, f"{number:09}")])]
@@ -364,7 +366,7 @@ class Commits(RuleBasedStateMachine):
         written = write_records(file, csv, names, records, lambda rows, size: None)
         proof = proof_of(
             shard, csv, rows=1, source_rows=1, bytes=written.bytes, sha256=written.sha256,
-            run_id=run.id, started_at=Clock.true + run.skew, query=run.wanted.asked.query,
+            run_id=run.id, started_at=Clock.true + run.skew, query=run.request.recipe.query,
         )  # fmt: skip
         self.read_at[f"{run.id} {shard}"] = Clock.true
         run.staged.append(StagedShard(file, proof, b""))
@@ -383,7 +385,7 @@ class Commits(RuleBasedStateMachine):
             run.since,
             None if run.is_whole else tuple(sorted(shard.file_stem for shard in shards)),
             continues=run.repeats is not None,
-            completes=None if run.has_table else run.wanted,
+            completes=None if run.has_table else run.request,
             follows=follows,
         )
 
@@ -402,14 +404,14 @@ class Commits(RuleBasedStateMachine):
                 self.last_whole = max(self.last_whole or run.asked_at, run.asked_at)
             if done.is_last:
                 with contextlib.suppress(IncompleteError):
-                    window = stage_window(self.folder, run.wanted)
+                    window = stage_window(self.folder, run.request)
                     commit_window(self.folder, window, shards_gone=False)
 
     def find(self, run: Run) -> None:
         """The logical table's step before its output is handled."""
         Clock.skew = run.skew
         try:
-            run.window = stage_window(self.folder, run.wanted)
+            run.window = stage_window(self.folder, run.request)
         except IncompleteError:
             self.runs.remove(run)
         finally:

@@ -10,22 +10,22 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, StoreError
-from etl_assets.store.asked import Asked
 from etl_assets.store.complete import complete_window, is_complete, proven_manifest
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.recipe import Recipe
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import (
     COLUMNS,
     PLAIN,
     QUERY,
+    REQUEST,
     SHARDS,
-    WANTED,
     WINDOW,
     export_shard,
     export_window,
-    wanted,
+    window_request,
 )
 
 
@@ -40,14 +40,14 @@ def folder(tmp_path: Path) -> LocalFolder:
 def refusal(folder: LocalFolder, shards: tuple[Shard, ...] = SHARDS) -> str:
     """Why the window is not complete, in one line."""
     with pytest.raises(IncompleteError) as refused:
-        complete_window(folder, wanted(shards=shards))
+        complete_window(folder, window_request(shards=shards))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
 
-def proves(folder: LocalFolder, shard: Shard, asked: Asked = WANTED.asked) -> bool:
+def proves(folder: LocalFolder, shard: Shard, recipe: Recipe = REQUEST.recipe) -> bool:
     """Whether a shard may stay as it is."""
-    return proven_manifest(folder, replace(WANTED, asked=asked), shard, None) is not None
+    return proven_manifest(folder, replace(REQUEST, recipe=recipe), shard, None) is not None
 
 
 def change(folder: LocalFolder, name: str, **facts: Any) -> None:
@@ -56,7 +56,7 @@ def change(folder: LocalFolder, name: str, **facts: Any) -> None:
 
 
 def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
-    complete = complete_window(folder, WANTED)
+    complete = complete_window(folder, REQUEST)
     assert [manifest.shard for manifest in complete.shards] == list(SHARDS)
     assert complete.rows == 6
     assert complete.as_json() == folder.read_json(TABLE_MANIFEST)
@@ -64,15 +64,15 @@ def test_a_window_with_every_shard_is_complete(folder: LocalFolder) -> None:
 
 def test_the_shards_stand_in_the_configuration_s_order(folder: LocalFolder) -> None:
     turned = SHARDS[::-1]
-    assert [found.shard for found in complete_window(folder, wanted(shards=turned)).shards] == list(
-        turned
-    )
+    assert [
+        found.shard for found in complete_window(folder, window_request(shards=turned)).shards
+    ] == list(turned)
 
 
 def test_a_shard_of_another_window_is_exported_again(folder: LocalFolder) -> None:
     longer = WINDOW.model_copy(update={"end": WINDOW.end + timedelta(days=6)})
-    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY, longer))
-    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY, None))
+    assert not proves(folder, SHARDS[0], Recipe(PLAIN, QUERY, longer))
+    assert not proves(folder, SHARDS[0], Recipe(PLAIN, QUERY, None))
 
 
 @pytest.mark.parametrize("everyone", [True, False])
@@ -99,7 +99,7 @@ def test_shards_that_were_made_otherwise_are_no_whole(
     assert f"{len(changed)} of 3 shards were made otherwise" in refused
     assert f"{SHARDS[1]} with {said}" in refused
     assert "with --resume" in refused
-    found = [line for line in verify_window(folder, WANTED) if "made otherwise" in line]
+    found = [line for line in verify_window(folder, REQUEST) if "made otherwise" in line]
     assert len(found) == len(changed)
     assert all(said in line and line.endswith("with --resume") for line in found)
 
@@ -138,7 +138,7 @@ def test_a_folder_in_a_manifest_s_place_is_named_with_what_to_do(
     folder.remove(name)
     Path(folder.location(name)).mkdir()
     with pytest.raises(StoreError, match=f"{name}: Is a directory; move it to another folder"):
-        is_complete(folder, WANTED)
+        is_complete(folder, REQUEST)
 
 
 def test_the_manifest_of_another_shard_proves_nothing(folder: LocalFolder) -> None:
@@ -196,7 +196,7 @@ def test_a_shard_with_its_proof_is_kept(folder: LocalFolder) -> None:
 def test_a_shard_of_other_conventions_is_not_proven(
     folder: LocalFolder, csv_format: CsvFormat
 ) -> None:
-    assert not proves(folder, SHARDS[0], Asked(csv_format, QUERY, WINDOW))
+    assert not proves(folder, SHARDS[0], Recipe(csv_format, QUERY, WINDOW))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_shard_of_other_conventions_is_not_proven(
     ],
 )
 def test_a_shard_of_another_query_is_not_proven(folder: LocalFolder, facts: dict[str, Any]) -> None:
-    assert not proves(folder, SHARDS[0], Asked(PLAIN, QUERY.model_copy(update=facts), WINDOW))
+    assert not proves(folder, SHARDS[0], Recipe(PLAIN, QUERY.model_copy(update=facts), WINDOW))
 
 
 def test_a_shard_whose_file_has_another_size_is_not_proven(
@@ -246,9 +246,9 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
 
 
 def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
-    assert not proven_manifest(folder, replace(WANTED, partition="2026-11-30"), SHARDS[0], None)
+    assert not proven_manifest(folder, replace(REQUEST, partition="2026-11-30"), SHARDS[0], None)
     with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
-        complete_window(folder, replace(WANTED, partition="2026-11-30"))
+        complete_window(folder, replace(REQUEST, partition="2026-11-30"))
     export_shard(folder, SHARDS[0], [(1, "one")], sample=1)
     assert not proves(folder, SHARDS[0])
     assert str(SHARDS[0]) in refusal(folder)
@@ -259,7 +259,7 @@ def test_the_display_width_of_a_number_is_no_difference(folder: LocalFolder) -> 
     plain = [("id", "bigint unsigned"), ("born", "year")]
     for shard, kinds in zip(SHARDS, (columns, plain, plain), strict=True):
         export_shard(folder, shard, [(1, 2)], columns=kinds)
-    assert complete_window(folder, WANTED).rows == 3
+    assert complete_window(folder, REQUEST).rows == 3
     export_shard(folder, SHARDS[0], [(1, 2)], columns=[("id", "int(8) zerofill"), *plain[1:]])
     export_shard(folder, SHARDS[1], [(1, 2)], columns=[("id", "int(9) zerofill"), *plain[1:]])
     assert "int(9) zerofill" in refusal(folder)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,14 @@ from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     ShardManifest,
     TableManifest,
+    WindowRecord,
     csv_name,
     folder_parts,
     manifest_name,
     stem_of,
 )
 from etl_assets.tables.topology import Shard
+from etl_assets.tables.windows import Window
 from etl_assets_tests.support.exported import BEGAN, SHARDS, facts, manifest
 
 SHARD_FIELDS = [
@@ -172,6 +175,16 @@ def test_a_table_s_manifest_sums_up_its_shards() -> None:
 
 def test_one_shard_has_no_skew() -> None:
     assert TableManifest.of([manifest(SHARDS[0])]).skew_seconds == 0
+
+
+def test_a_window_s_instants_are_in_utc() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    start, end = (datetime(2026, 11, day, tzinfo=zone) for day in (2, 3))
+    assert WindowRecord.of(Window("2026-11-02", start, end, zone.key)).as_json() == {
+        "start": "2026-11-01T16:00:00Z",
+        "end": "2026-11-02T16:00:00Z",
+        "timezone": "Asia/Shanghai",
+    }
 
 
 def test_files_are_named_after_their_shard() -> None:

@@ -20,9 +20,9 @@ from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, FileRecord, csv_name, merged_name
 from etl_assets.store.merge import _behind, shard_prefix
 from etl_assets.tables.topology import Shard
-from etl_assets_tests.support.exported import PLAIN, SHARDS, WANTED, export_shard, wanted
+from etl_assets_tests.support.exported import PLAIN, REQUEST, SHARDS, export_shard, window_request
 
-MERGING = replace(WANTED, merge=True)
+MERGING = replace(REQUEST, merge=True)
 FORMATS = [
     PLAIN,
     CsvFormat(null="NULL", delimiter="\t", quoting="all"),
@@ -34,7 +34,7 @@ VALUES = st.none() | st.sampled_from(["", '"', "\n", "a\nb", '"\n"', ",", "汉",
 
 def merged(folder: Folder, csv_format: CsvFormat) -> FileRecord:
     """Merge the window and prove it, as the logical table's step does."""
-    staged = stage_window(folder, wanted(csv_format, merge=True))
+    staged = stage_window(folder, window_request(csv_format, merge=True))
     assert staged.merged is not None
     staged.merged.commit()
     folder.write_json(TABLE_MANIFEST, staged.manifest.as_json())
@@ -99,13 +99,13 @@ def export_all(folder: Folder, **changes: Any) -> None:
 def test_a_window_is_complete_with_its_merged_file_alone(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     export_all(folder)
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
-    assert is_complete(folder, WANTED)
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, REQUEST).as_json())
+    assert is_complete(folder, REQUEST)
     assert not is_complete(folder, MERGING)
 
     record = merged(folder, PLAIN)
     assert is_complete(folder, MERGING)
-    assert not is_complete(folder, WANTED)
+    assert not is_complete(folder, REQUEST)
 
     (tmp_path / record.file).write_bytes(b"")
     assert not is_complete(folder, MERGING)

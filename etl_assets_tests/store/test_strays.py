@@ -25,8 +25,8 @@ from etl_assets_tests.support.exported import (
     BEGAN,
     KEY,
     PLAIN,
+    REQUEST,
     SHARDS,
-    WANTED,
     export_shard,
     export_window,
 )
@@ -87,10 +87,10 @@ def test_what_a_person_put_there_stays_and_is_named(folder: LocalFolder, name: s
     assert replaced_files(folder, older, newer) == []
     assert remove_gone(folder, KEY, SHARDS) == []
     assert folder.sweep() == []
-    complete = complete_window(folder, WANTED)
+    complete = complete_window(folder, REQUEST)
     assert replaced_merged(folder, complete) == []
     folder.write_json(TABLE_MANIFEST, complete.as_json())
-    (finding,) = verify_window(folder, WANTED)
+    (finding,) = verify_window(folder, REQUEST)
     assert finding.startswith(f"{path}: ")
     assert finding.endswith("move it to another folder or remove it")
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_not_as_its_manifest_says_is_not_removed(folder: LocalFol
 def test_the_file_of_all_shards_is_known_by_a_record_of_it(folder: LocalFolder) -> None:
     Path(folder.location("orders.csv.gz")).write_text("ours")
     merged = {"file": "orders.csv.gz", "rows": 6, "bytes": 4, "sha256": "00"}
-    complete = complete_window(folder, WANTED)
+    complete = complete_window(folder, REQUEST)
     assert replaced_merged(folder, complete) == []
     folder.write_json(TABLE_MANIFEST, complete.as_json() | {"merged": merged})
     assert replaced_merged(folder, complete) == ["orders.csv.gz"]

@@ -18,11 +18,11 @@ from etl_assets.store.verify import verify_window
 from etl_assets_tests.support.exported import (
     KEY,
     PLAIN,
+    REQUEST,
     SHARDS,
-    WANTED,
     export_shard,
     export_window,
-    wanted,
+    window_request,
 )
 
 MOVE = "move it to another folder or remove it"
@@ -40,7 +40,7 @@ def window(tmp_path: Path) -> Path:
 
 def findings(window: Path, csv_format: CsvFormat = PLAIN) -> list[str]:
     """What is found, each in one line."""
-    found = list(verify_window(LocalFolder(window), wanted(csv_format)))
+    found = list(verify_window(LocalFolder(window), window_request(csv_format)))
     assert all("\n" not in line and line.startswith(f"{window}") for line in found)
     return found
 
@@ -68,9 +68,9 @@ def test_nothing_is_found_where_all_is_right(tmp_path: Path, csv_format: CsvForm
 def test_nothing_is_found_on_an_object_store() -> None:
     folder = open_folder("memory://verified", "orders", KEY)
     export_window(folder)
-    assert list(verify_window(folder, WANTED)) == []
+    assert list(verify_window(folder, REQUEST)) == []
     folder.remove(FILES[1])
-    (found,) = verify_window(folder, WANTED)
+    (found,) = verify_window(folder, REQUEST)
     assert found.startswith(f"memory://verified/orders/{KEY}/{FILES[1]}: missing")
 
 
@@ -78,7 +78,7 @@ def test_empty_tables_are_right(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     for shard in SHARDS:
         export_shard(folder, shard, [])
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, WANTED).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, REQUEST).as_json())
     assert findings(tmp_path) == []
 
 
@@ -111,7 +111,7 @@ def test_a_file_is_read_to_its_end_wherever_its_records_break_off(
 
 
 def test_a_folder_that_was_copied_from_another_window_is_found(window: Path) -> None:
-    found = list(verify_window(LocalFolder(window), replace(WANTED, partition="2026-11-02")))
+    found = list(verify_window(LocalFolder(window), replace(REQUEST, partition="2026-11-02")))
     assert len(found) == len(SHARDS) + 1
     assert all("for 2026-11-02, got that of" in line for line in found[:-1])
     assert "_manifest.json: stale" in found[-1]
@@ -147,7 +147,7 @@ def test_a_manifest_of_another_version_proves_nothing_and_its_shard_is_exported_
     assert proof.startswith(f"{window / PROOFS[0]}: is not a shard's manifest: file: ")
     assert proof.endswith("as another version may have written it; export the window with --resume")
     assert table.endswith(f"{PROOFS[0]} proves nothing; export the window with --resume")
-    assert unproven_shards(folder, WANTED) == [SHARDS[0]]
+    assert unproven_shards(folder, REQUEST) == [SHARDS[0]]
     with pytest.raises(CsvError, match="got what is no shard's manifest"):
         read_export(window / FILES[0])
     export_window(folder)

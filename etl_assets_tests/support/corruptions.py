@@ -14,7 +14,7 @@ from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.strays import remove_gone
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import Shard
-from etl_assets_tests.support.exported import KEY, SHARDS, export_shard, wanted
+from etl_assets_tests.support.exported import KEY, SHARDS, export_shard, window_request
 
 RESUME = "; export the window with --resume"
 ANEW = "; export the window again, without --resume"
@@ -61,13 +61,13 @@ class Window:
         """Export these shards and complete the window."""
         for shard in shards:
             export_shard(self.folder, shard, RECORDS[shard], self.csv)
-        complete = complete_window(self.folder, wanted(self.csv))
+        complete = complete_window(self.folder, window_request(self.csv))
         remove_gone(self.folder, KEY, SHARDS)
         self.folder.write_json(TABLE_MANIFEST, complete.as_json())
 
     def findings(self) -> list[str]:
         """What `verify` finds, each in one line that begins with a file and ends with a step."""
-        found = list(verify_window(self.folder, wanted(self.csv)))
+        found = list(verify_window(self.folder, window_request(self.csv)))
         for line in found:
             assert line.isprintable()
             assert line.startswith(f"{self.path}/")
@@ -91,7 +91,7 @@ class Window:
         for line in findings:
             if REMOVE in line or line.endswith(LOOK):
                 (self.path / line.split(": ")[0]).unlink()
-        unproven = unproven_shards(self.folder, wanted(self.csv))
+        unproven = unproven_shards(self.folder, window_request(self.csv))
         again = any(line.endswith(ANEW) for line in findings)
         self.export(*(SHARDS if again else unproven))
 

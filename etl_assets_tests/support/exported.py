@@ -6,7 +6,6 @@ from typing import Any
 
 from etl_assets.csv_format import CsvFormat, Value
 from etl_assets.extract.block import Block
-from etl_assets.store.asked import Asked, Wanted
 from etl_assets.store.complete import complete_window
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import (
@@ -17,6 +16,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
+from etl_assets.store.recipe import Recipe, WindowRequest
 from etl_assets.store.writer import write_records
 from etl_assets.tables.topology import Shard
 
@@ -37,12 +37,14 @@ QUERY = QueryRecord(
 )
 
 
-def wanted(csv_format: CsvFormat = PLAIN, shards: Sequence[Shard] = SHARDS, **how: Any) -> Wanted:
-    """The window as a configuration of these conventions wants it."""
-    return Wanted(KEY, tuple(shards), Asked(csv_format, QUERY, WINDOW), **how)
+def window_request(
+    csv_format: CsvFormat = PLAIN, shards: Sequence[Shard] = SHARDS, **how: Any
+) -> WindowRequest:
+    """The window as a configuration of these conventions asks for it."""
+    return WindowRequest(KEY, tuple(shards), Recipe(csv_format, QUERY, WINDOW), **how)
 
 
-WANTED = wanted()
+REQUEST = window_request()
 
 
 def block(csv_format: CsvFormat, records: Sequence[Sequence[Value]]) -> Block:
@@ -124,4 +126,4 @@ def export_window(folder: Folder, csv_format: CsvFormat = PLAIN) -> None:
     """Write every shard of a window, and its manifest last of all."""
     for number, shard in enumerate(SHARDS):
         export_shard(folder, shard, [(number, f"name {number}"), (number + 10, None)], csv_format)
-    folder.write_json(TABLE_MANIFEST, complete_window(folder, wanted(csv_format)).as_json())
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, window_request(csv_format)).as_json())

@@ -1,7 +1,8 @@
-"""What a window's files are held against: what the present configuration asks for.
+"""What a window's files are compared with: how the present configuration would make them.
 
-`--resume`, the completeness gate and `verify` all ask the same question of a shard's manifest: was
-it made as it would be made now? It is answered here, in words where the answer is no.
+`--resume`, the completeness gate, `verify` and a schedule's ticks all ask the same question of a
+shard's manifest: was it made as it would be made now? It is answered here, in words where the
+answer is no.
 """
 
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Literal, Self, TypeAlias
 
+from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
-from etl_assets.store.manifest import QueryRecord, ShardManifest, WindowRecord
-from etl_assets.tables.topology import Shard
+from etl_assets.store.manifest import QueryRecord, ShardManifest, TableManifest, WindowRecord
+from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets.tables.windows import Window
 
 OnDrift: TypeAlias = Literal["fail", "union"]
 
@@ -21,13 +24,13 @@ more, and what a shift of clocks at a window's edge means is told by whoever kno
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked for of each shard of a window.
+class Recipe:
+    """How the files of a window's shards are made.
 
     Attributes:
         csv: the conventions of the file.
         query: what of the table.
-        window: the instants; None for a snapshot.
+        window: the instants; None for a snapshot, whose rows are of no window.
     """
 
     csv: CsvFormat
@@ -35,15 +38,21 @@ class Asked:
     window: WindowRecord | None
 
     @classmethod
-    def of(cls, manifest: ShardManifest) -> Self:
-        """What a shard was made with."""
+    def of(cls, table: TableConfig, window: Window) -> Self:
+        """How a logical table's settings have a window made."""
+        record = None if table.is_snapshot else WindowRecord.of(window)
+        return cls(table.csv, QueryRecord.of(table), record)
+
+    @classmethod
+    def of_shard(cls, manifest: ShardManifest) -> Self:
+        """How a shard was made."""
         return cls(manifest.csv, manifest.query, manifest.window)
 
     def differences(self, manifest: ShardManifest) -> list[str]:
         """In what a shard was made otherwise, such as `where: 'id > 1', not none`."""
-        return list(self._differences(Asked.of(manifest)))
+        return list(self._differences(Recipe.of_shard(manifest)))
 
-    def _differences(self, made: "Asked") -> Iterator[str]:
+    def _differences(self, made: "Recipe") -> Iterator[str]:
         for field in fields(CsvFormat):
             found, asked = (getattr(csv, field.name) for csv in (made.csv, self.csv))
             if found != asked:
@@ -57,27 +66,40 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A logical table's window as the configuration wants it.
+class WindowRequest:
+    """A logical table's window as the configuration asks for it.
 
     Attributes:
         partition: its key.
         shards: all its shards, in the configuration's order.
-        asked: what each of them is made with.
+        recipe: how each of them is made.
         on_drift: whether their columns have to be the same or may differ in size.
         merge: whether there is a file of all shards too.
     """
 
     partition: str
     shards: tuple[Shard, ...]
-    asked: Asked
+    recipe: Recipe
     on_drift: OnDrift = "fail"
     merge: bool = False
+
+    @classmethod
+    def of(cls, table: LogicalTable, window: Window) -> Self:
+        """As the logical table's settings ask for it."""
+        settings = table.settings
+        recipe = Recipe.of(settings, window)
+        return cls(window.key, table.shards, recipe, settings.on_drift, settings.merge)
 
     @property
     def table(self) -> str:
         """The logical table."""
         return self.shards[0].table
+
+    def fits(self, manifest: TableManifest) -> bool:
+        """Whether a logical table's manifest is of these shards, all made by this recipe."""
+        return [shard.shard for shard in manifest.shards] == list(self.shards) and not any(
+            map(self.recipe.differences, manifest.shards)
+        )
 
 
 def _is_same(one: WindowRecord | None, other: WindowRecord | None) -> bool:
