@@ -1,6 +1,5 @@
 """`etl-assets export` and `verify` as real commands on a small shop in SQLite files."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,8 +48,7 @@ def instance(shop: Shop, exported: Done) -> Iterator[dg.DagsterInstance]:
 def copy(shop: Shop, exported: Done, tmp_path: Path) -> Shop:
     """What that command left, to be changed."""
     assert exported.code == 0
-    shutil.copytree(shop.folder, tmp_path / "copy", symlinks=True)
-    return Shop(tmp_path / "copy")
+    return shop.copied(tmp_path / "copy")
 
 
 def sizes_and_times(folder: Path) -> dict[str, tuple[int, int]]:

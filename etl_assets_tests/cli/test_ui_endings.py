@@ -48,8 +48,21 @@ def temporary_files(shop: Shop) -> list[Path]:
     return list(shop.window().glob(".*"))
 
 
-def test_terminate_ends_a_run_that_the_ui_launched(ui: Ui, shop: Shop) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_terminate_ends_a_run_of_the_ui_and_so_does_the_end_of_the_ui(
+    ui: Ui, shop: Shop, number: signal.Signals
+) -> None:
     run_id = launched(ui, shop)
+    if number is signal.SIGTERM:
+        terminate(ui, shop, run_id)
+        launched(ui, shop)
+    os.kill(ui.pid, number)
+    wait(lambda: not temporary_files(shop), UI_SECONDS)
+    wait(lambda: not [c for c in steps_of(ui).values() if "forkserver" in c], UI_SECONDS)
+
+
+def terminate(ui: Ui, shop: Shop, run_id: str) -> None:
+    """The UI's button, which ends all of a run in time."""
     began = time.monotonic()
     assert ui.ask(TERMINATE, id=run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"
     assert ui.end_of(run_id, SECONDS) == "CANCELED"
@@ -58,16 +71,6 @@ def test_terminate_ends_a_run_that_the_ui_launched(ui: Ui, shop: Shop) -> None:
     with instance_of(shop.folder / ".dagster_home") as instance:
         # The run says that it is canceled before it lets go of its slots.
         wait(lambda: not any(claimed_slots(instance).values()), SECONDS)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_end_of_the_ui_is_the_end_of_its_runs(
-    ui: Ui, shop: Shop, number: signal.Signals
-) -> None:
-    launched(ui, shop)
-    os.kill(ui.pid, number)
-    wait(lambda: not temporary_files(shop), UI_SECONDS)
-    wait(lambda: not [c for c in steps_of(ui).values() if "forkserver" in c], UI_SECONDS)
 
 
 def steps_of(ui: Ui) -> dict[int, str]:

@@ -103,6 +103,12 @@ def test_several_windows_load_in_the_order_of_their_keys(tmp_path: Path) -> None
     assert str(frame["id"].dtype) == "Int64"
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """What is read of a window without a setting."""
+    return read(tmp_path_factory.mktemp("plain"), ORDERS)
+
+
 @pytest.mark.parametrize(
     "csv",
     [
@@ -111,9 +117,10 @@ def test_several_windows_load_in_the_order_of_their_keys(tmp_path: Path) -> None
         '{compression: zstd, header: false, delimiter: "\\t"}',
     ],
 )
-def test_frames_are_the_same_whatever_the_conventions(tmp_path: Path, csv: str) -> None:
-    plain = read(tmp_path / "plain", ORDERS)
-    other = read(tmp_path / "other", ORDERS, f"{CONFIG}output: {{csv: {csv}}}\n")
+def test_frames_are_the_same_whatever_the_conventions(
+    plain: pd.DataFrame, tmp_path: Path, csv: str
+) -> None:
+    other = read(tmp_path, ORDERS, f"{CONFIG}output: {{csv: {csv}}}\n")
     pd.testing.assert_frame_equal(plain, other)
 
 
@@ -144,17 +151,33 @@ def test_a_window_that_was_never_exported_says_how_to_export_it(tmp_path: Path) 
     assert not reader.frames
 
 
-def refused(folder: Path, key: dg.AssetKey, damage: Callable[[Shop], object]) -> str:
-    """Why an exported asset does not load once its window is damaged."""
-    reader = Reader(key)
-    with location(small_shop(folder), reader.asset) as made:
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop with two windows."""
+    with location(small_shop(tmp_path_factory.mktemp("exported"))) as made:
         assert made.export().success
         assert made.export(DAYS[0]).success
-        damage(made.shop)
-        result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
-    (message,) = failures(result).values()
-    assert not reader.frames
-    return message
+    return made.shop
+
+
+Refused = Callable[[dg.AssetKey, Callable[[Shop], object]], str]
+
+
+@pytest.fixture
+def refused(exported: Shop, tmp_path: Path) -> Refused:
+    """Why an exported asset does not load once its window is damaged."""
+
+    def refusal(key: dg.AssetKey, damage: Callable[[Shop], object]) -> str:
+        shop = exported.copied(tmp_path / "copy")
+        damage(shop)
+        reader = Reader(key)
+        with location(shop, reader.asset) as made:
+            result = made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])])
+        (message,) = failures(result).values()
+        assert not reader.frames
+        return message
+
+    return refusal
 
 
 @pytest.mark.parametrize("key", [ORDERS, shard(*SHARDS[0])], ids=["table", "shard"])
@@ -168,39 +191,37 @@ def refused(folder: Path, key: dg.AssetKey, damage: Callable[[Shop], object]) ->
     ],
 )
 def test_a_file_that_does_not_fit_its_manifest_does_not_load(
-    tmp_path: Path, key: dg.AssetKey, old: bytes, new: bytes, cause: str
+    refused: Refused, key: dg.AssetKey, old: bytes, new: bytes, cause: str
 ) -> None:
     def damage(shop: Shop) -> None:
         path = shop.window() / "demo.shop_00.orders_00.csv"
         assert old in path.read_bytes()
         path.write_bytes(path.read_bytes().replace(old, new, 1))
 
-    message = refused(tmp_path, key, damage)
+    message = refused(key, damage)
     assert message.startswith("etl_assets.errors.CsvError: ")
     assert "demo.shop_00.orders_00.csv: " in message
     assert cause in message
     assert "run `etl-assets verify`" in message
 
 
-def test_a_logical_table_does_not_load_before_its_window_is_complete(tmp_path: Path) -> None:
-    message = refused(tmp_path, ORDERS, lambda shop: (shop.window() / TABLE_MANIFEST).unlink())
+def test_a_logical_table_does_not_load_before_its_window_is_complete(refused: Refused) -> None:
+    message = refused(ORDERS, lambda shop: (shop.window() / TABLE_MANIFEST).unlink())
     assert f"export orders --partition {DAY} first" in message
 
 
-def test_a_logical_table_does_not_load_when_a_shard_is_no_longer_proven(tmp_path: Path) -> None:
-    message = refused(
-        tmp_path, ORDERS, lambda shop: (shop.window() / "demo.shop_01.orders_00.json").unlink()
-    )
+def test_a_logical_table_does_not_load_when_a_shard_is_no_longer_proven(refused: Refused) -> None:
+    message = refused(ORDERS, lambda shop: (shop.window() / "demo.shop_01.orders_00.json").unlink())
     assert "IncompleteError" in message
     assert f"{TABLE_MANIFEST}: stale: expected demo.shop_01.orders_00.json" in message
 
 
 @pytest.mark.parametrize("key", [ORDERS, shard(*SHARDS[0])], ids=["table", "shard"])
-def test_the_files_of_another_window_do_not_load(tmp_path: Path, key: dg.AssetKey) -> None:
+def test_the_files_of_another_window_do_not_load(refused: Refused, key: dg.AssetKey) -> None:
     def damage(shop: Shop) -> None:
         shutil.copytree(shop.window(key=DAYS[0]), shop.window(), dirs_exist_ok=True)
 
-    message = refused(tmp_path, key, damage)
+    message = refused(key, damage)
     assert f"expected the manifest of orders for {DAY}, got that of orders for {DAYS[0]}" in message
 
 

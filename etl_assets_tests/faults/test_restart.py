@@ -2,22 +2,29 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from etl_assets_tests.support.exporting import DIGITS, Exporter
-from etl_assets_tests.support.servers import private_server
+from etl_assets_tests.support.servers import Server, private_server
+
+
+@pytest.fixture(scope="module")
+def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has on the disk what it has committed, though it is killed."""
+    option = "--innodb-flush-log-at-trx-commit=1"
+    with private_server(tmp_path_factory.mktemp("server"), option) as server:
+        yield server
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_that_is_restarted_amid_the_rows_heals_by_itself(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, how: signal.Signals
+    durable: Server, tmp_path: Path, how: signal.Signals
 ) -> None:
-    folder = tmp_path_factory.mktemp("server")
-    # What a killed server has committed must be on the disk.
-    durable = "--innodb-flush-log-at-trx-commit=1"
-    with private_server(folder, durable) as server, server.database() as database:
+    server = durable
+    with server.database() as database:
         server.execute(
             f"CREATE TABLE {database}.t (id int primary key, text text) ENGINE=InnoDB",
             f"INSERT INTO {database}.t SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n, "

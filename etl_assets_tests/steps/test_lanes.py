@@ -44,17 +44,24 @@ FROM_FAILURE = (
 ALL = "dg.ReexecutionOptions(parent_run_id=parent), {}"
 
 
-@pytest.fixture
-def half(tmp_path: Path) -> Shop:
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A window in one lane whose third shard has failed; its table is back by now."""
-    shop = small_shop(tmp_path, CONFIG.replace("processes: 2", "lanes: 1"))
+    folder = tmp_path_factory.mktemp("failed") / "shop"
+    shop = small_shop(folder, CONFIG.replace("processes: 2", "lanes: 1"))
     shop.run("shop_01", "ALTER TABLE orders_00 RENAME TO gone")
-    done = etl_assets(tmp_path, *EXPORT)
+    done = etl_assets(folder, *EXPORT)
     assert done.code == 1
-    (failed,) = [line for line in done.problems if line.startswith("failed: ")]
-    assert failed.startswith(f"failed: {BROKEN}: no such table: orders_00; ")
+    (problem,) = [line for line in done.problems if line.startswith("failed: ")]
+    assert problem.startswith(f"failed: {BROKEN}: no such table: orders_00; ")
     shop.run("shop_01", "ALTER TABLE gone RENAME TO orders_00")
     return shop
+
+
+@pytest.fixture
+def half(failed: Shop, tmp_path: Path) -> Shop:
+    """A copy of it, to go on with."""
+    return failed.copied(tmp_path / "half")
 
 
 def repeat(shop: Shop, options: str) -> None:

@@ -1,11 +1,14 @@
 """A private MariaDB or MySQL server for the tests: its own data, socket and port on loopback."""
 
+import atexit
+import functools
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -187,7 +190,7 @@ def _started_server(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     # Of its own: a server that starts removes the temporary tables that it finds.
     temporary = folder / "tmp"
     temporary.mkdir()
-    _make_data(binary, data, temporary)
+    shutil.copytree(_new_data(binary), data)
     port = _free_port()
     log = (folder / "server.log").open("wb")
     command = [
@@ -227,9 +230,13 @@ def _started_server(folder: Path, options: Sequence[str]) -> Iterator[Server]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def _make_data(binary: str, data: Path, temporary: Path) -> None:
-    """A new data directory whose root account has no password."""
-    places = [*_as_root(), f"--datadir={data}", f"--tmpdir={temporary}"]
+@functools.cache
+def _new_data(binary: str) -> Path:
+    """A new data directory whose root account has no password; made once, to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="etl_assets_tests."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    data = folder / "data"
+    places = [*_as_root(), f"--datadir={data}", f"--tmpdir={folder}"]
     if "mariadbd" in binary:
         command = [
             "mariadb-install-db",
@@ -246,6 +253,7 @@ def _make_data(binary: str, data: Path, temporary: Path) -> None:
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {made.stdout}{made.stderr}")
+    return data
 
 
 def _as_root() -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -73,6 +74,15 @@ class Shop:
     def config(self) -> ExportConfig:
         """The configuration as the product reads it."""
         return load_config(self.folder / CONFIG_NAME)
+
+    def copied(self, folder: Path) -> "Shop":
+        """The same in another folder, with all that was exported and recorded."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        # The settings of a home name its folder.
+        for settings in folder.glob(".dagster_home/dagster.yaml"):
+            text = settings.read_text(encoding="utf-8")
+            settings.write_text(text.replace(str(self.folder), str(folder)), encoding="utf-8")
+        return Shop(folder)
 
     def run(self, database: str, *statements: str) -> None:
         """Change a database."""
