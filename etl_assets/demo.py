@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from etl_assets.config import CONFIG_NAME
 from etl_assets.errors import StoreError, UsageError
-from etl_assets.store.scratch import store_error
+from etl_assets.store.nameless import store_error
 
 DEMO_PARTITION = "2026-11-02"
 """The window of orders that the demo exports: one of the three days that have rows."""

@@ -25,14 +25,14 @@ from etl_assets.errors import IncompleteError, StoreError
 from etl_assets.instance.home import HOME_VARIABLE, open_instance, prepare_home, telling_of
 from etl_assets.steps.lanes import lanes_of
 from etl_assets.steps.liveness import sweep_dead_runs
-from etl_assets.store.begun import forget_export
 from etl_assets.store.complete import is_complete, unproven_shards
 from etl_assets.store.folder import Folder
+from etl_assets.store.leftovers import refuse_other_shards
 from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
+from etl_assets.store.ongoing import forget_export
 from etl_assets.store.opening import open_folder
 from etl_assets.store.recipe import WindowRequest
-from etl_assets.store.strays import refuse_other_shards
 from etl_assets.tables.topology import Shard
 
 

@@ -62,7 +62,7 @@ def _missing(config: ExportConfig, table: LogicalTable, keys: Sequence[str]) -> 
     folder = open_folder(config.directory, table.name)
     there = set(folder.names())
     begun = [key for key in keys if safe_name(key) in there]
-    sizes = folder.each(lambda key: folder.size(f"{safe_name(key)}/{TABLE_MANIFEST}"), begun)
+    sizes = folder.ask_all(lambda key: folder.size(f"{safe_name(key)}/{TABLE_MANIFEST}"), begun)
     complete = {key for key, size in zip(begun, sizes, strict=True) if size is not None}
     return [key for key in keys if key not in complete]
 

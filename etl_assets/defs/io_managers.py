@@ -16,6 +16,7 @@ from etl_assets.steps.notices import NOTICE_EVENT
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import StagedWindow
 from etl_assets.store.folder import Folder
+from etl_assets.store.leftovers import refuse_other_shards
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ColumnRecord,
@@ -26,7 +27,6 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.opening import open_folder
 from etl_assets.store.proof import proven_shard, proven_window
-from etl_assets.store.strays import refuse_other_shards
 from etl_assets.tables.topology import LogicalTable
 
 if TYPE_CHECKING:

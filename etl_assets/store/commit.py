@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from etl_assets.errors import ShardError, StoreError
-from etl_assets.store.begun import Exporter, begin, begun, has_all
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.folder import Folder, StagedFile
+from etl_assets.store.leftovers import remove_gone, replaced_files, replaced_merged
 from etl_assets.store.manifest import EXPORT_RECORD, TABLE_MANIFEST, ShardManifest, manifest_name
+from etl_assets.store.ongoing import Exporter, begin_export, has_exported_all, ongoing_export
 from etl_assets.store.recipe import Recipe
-from etl_assets.store.strays import remove_gone, replaced_files, replaced_merged
 from etl_assets.tables.topology import Shard
 
 
@@ -78,7 +78,7 @@ def commit_shard(
     """
     manifest = staged.manifest
     run = run or Exporter.of(manifest)
-    staged.file.settle()
+    staged.file.make_durable()
     # Another run of the same window must not put its file between this one and its manifest.
     with folder.exclusively():
         there = _proof(folder, manifest.shard)
@@ -87,7 +87,7 @@ def commit_shard(
             done = CommittedShard(there)
         else:
             if manifest.sample is None:
-                begin(folder, manifest.partition, manifest.table, run)
+                begin_export(folder, manifest.partition, manifest.table, run)
             done = CommittedShard(manifest, staged.first, _replace(folder, there, staged))
         return replace(done, is_last=_is_last(folder, manifest, run))
 
@@ -113,7 +113,7 @@ def commit_window(folder: Folder, staged: StagedWindow, *, shards_gone: bool) ->
     """
     manifest = staged.manifest
     if staged.merged is not None:
-        staged.merged.settle()
+        staged.merged.make_durable()
     with folder.exclusively() as is_alone:
         if is_alone:
             refuse_later_exports(folder, manifest)
@@ -122,7 +122,7 @@ def commit_window(folder: Folder, staged: StagedWindow, *, shards_gone: bool) ->
         if changes and folder.size(TABLE_MANIFEST) is not None:
             # The old proof goes before the files that it proved; the record names them on.
             nothing = Exporter(manifest.shards[0].run_id, datetime.now(UTC), shards=())
-            begin(folder, manifest.partition, manifest.table, nothing)
+            begin_export(folder, manifest.partition, manifest.table, nothing)
         for name in removed:
             folder.remove(name)
         if staged.merged is not None:
@@ -140,7 +140,7 @@ def commit_window(folder: Folder, staged: StagedWindow, *, shards_gone: bool) ->
 def _is_last(folder: Folder, manifest: ShardManifest, run: Exporter) -> bool:
     """Whether a run has nothing left to export of the window that it has to complete."""
     completes = run.completes if manifest.sample is None else None
-    return completes is not None and has_all(folder, completes)
+    return completes is not None and has_exported_all(folder, completes)
 
 
 def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run: Exporter) -> bool:
@@ -153,7 +153,7 @@ def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run
         (there.shard, there.partition) == (manifest.shard, manifest.partition)
         and folder.size(there.file) == there.bytes
         # Older than the export that is under way, whatever its clock says.
-        and not ((record := begun(folder)) is not None and record.is_older(there))
+        and not ((record := ongoing_export(folder)) is not None and record.is_older(there))
         and (
             manifest.started_at < there.started_at <= datetime.now(UTC)
             and not Recipe.of_shard(manifest).differences(there)

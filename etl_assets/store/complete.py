@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from etl_assets.errors import IncompleteError
-from etl_assets.store.begun import begun
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -13,6 +12,7 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
+from etl_assets.store.ongoing import ongoing_export
 from etl_assets.store.proof import readable
 from etl_assets.store.recipe import OnDrift, WindowRequest
 from etl_assets.tables.columns import Column
@@ -30,8 +30,8 @@ def complete_window(folder: Folder, request: WindowRequest) -> TableManifest:
     Raises:
         IncompleteError: names what is missing, older, made otherwise or different.
     """
-    record = begun(folder)
-    found = folder.each(lambda shard: _whole(folder, shard, request.partition), request.shards)
+    record = ongoing_export(folder)
+    found = folder.ask_all(lambda shard: _whole(folder, shard, request.partition), request.shards)
     whole = [manifest for manifest in found if manifest is not None]
     if len(whole) < len(request.shards):
         there = {manifest.shard for manifest in whole}
@@ -116,7 +116,7 @@ def proven_manifest(
 ) -> ShardManifest | None:
     """The manifest of a shard whose files can stay as they are; None where it has to be exported.
 
-    It is whole, made with what is asked for, and not older than the export that has `begun`.
+    It is whole, made as is asked for, and not older than the `ongoing_export`.
     """
     manifest = _whole(folder, shard, request.partition)
     if manifest is None or request.recipe.differences(manifest):
@@ -126,8 +126,10 @@ def proven_manifest(
 
 def unproven_shards(folder: Folder, request: WindowRequest) -> list[Shard]:
     """The shards that have to be exported before the window can be complete."""
-    record = begun(folder)
-    found = folder.each(lambda one: proven_manifest(folder, request, one, record), request.shards)
+    record = ongoing_export(folder)
+    found = folder.ask_all(
+        lambda one: proven_manifest(folder, request, one, record), request.shards
+    )
     return [shard for shard, proof in zip(request.shards, found, strict=True) if proof is None]
 
 

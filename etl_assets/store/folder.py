@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
-from etl_assets.store.scratch import Scratch, store_error
+from etl_assets.store.nameless import NamelessFile, store_error
 
 READ_BYTES = 1 << 20
 
@@ -43,7 +43,7 @@ class StagedFile(ABC):
         """Leave nothing behind."""
 
     @abstractmethod
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         """Do what takes long of the commit beforehand: make durable what was written."""
 
     def commit(self) -> None:
@@ -76,10 +76,10 @@ class Folder(ABC):
     def stage(self, name: str) -> StagedFile:
         """Begin a file; the folder is made where it is missing."""
 
-    def scratch(self) -> Scratch:
+    def nameless_file(self) -> NamelessFile:
         """A file without a name: where the folder is on an object store, in a local one."""
         try:
-            return Scratch(tempfile.TemporaryFile(buffering=0), tempfile.gettempdir())
+            return NamelessFile(tempfile.TemporaryFile(buffering=0), tempfile.gettempdir())
         except OSError as error:
             raise store_error(tempfile.gettempdir(), error) from error
 
@@ -139,7 +139,7 @@ class Folder(ABC):
             while block := file.read(READ_BYTES):
                 yield block
 
-    def each(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    def ask_all(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         """The results of asking this folder about each item, in their order.
 
         On an object store many are asked at the same time: each waits for an answer from afar.

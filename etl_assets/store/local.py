@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.locks import has_locks, lock, open_regular
-from etl_assets.store.scratch import Scratch, store_error, write_all
+from etl_assets.store.nameless import NamelessFile, store_error, write_all
 
 TEMPORARY_MARK = ".part"
 _TEMPORARY = re.compile(rf"\..+\.[0-9a-f]{{12}}{re.escape(TEMPORARY_MARK)}", re.DOTALL)
@@ -41,10 +41,12 @@ class LocalFolder(Folder):
         except OSError as error:
             raise store_error(self.location(name), error) from error
 
-    def scratch(self) -> Scratch:
+    def nameless_file(self) -> NamelessFile:
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            return Scratch(tempfile.TemporaryFile(dir=self._path, buffering=0), str(self._path))
+            return NamelessFile(
+                tempfile.TemporaryFile(dir=self._path, buffering=0), str(self._path)
+            )
         except OSError as error:
             raise store_error(str(self._path), error) from error
 
@@ -115,7 +117,7 @@ class LocalFolder(Folder):
         except OSError:
             return ""
         try:
-            with closing(self.scratch()) as file:
+            with closing(self.nameless_file()) as file:
                 lost = []
                 if not has_locks(folder):
                     lost.append("export a window only once at a time")
@@ -192,7 +194,7 @@ class _LocalStagedFile(StagedFile):
         write_all(self._file, data, str(self._final))
         return None
 
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         try:
             if not self._is_durable:
                 os.fsync(self._file.fileno())
@@ -201,7 +203,7 @@ class _LocalStagedFile(StagedFile):
         self._is_durable = True
 
     def _finish(self) -> None:
-        self.settle()
+        self.make_durable()
         try:
             self._temporary.rename(self._final)
             self._file.close()

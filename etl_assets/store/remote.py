@@ -14,8 +14,8 @@ from upath import UPath
 from etl_assets.errors import StoreError
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.local import LocalFolder
+from etl_assets.store.nameless import store_error
 from etl_assets.store.refusals import is_refusal, refusal
-from etl_assets.store.scratch import store_error
 
 _PUT_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 """Where one request writes an object, whole or not at all; elsewhere only a commit does."""
@@ -68,29 +68,29 @@ class RemoteFolder(Folder):
         return _Upload(self._path / name)
 
     def open(self, name: str) -> IO[bytes]:
-        with _told(self.location(name)):
+        with _store_errors(self.location(name)):
             opened: IO[bytes] = self._path.fs.open((self._path / name).path, "rb")
         return opened
 
-    def each(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    def ask_all(self, ask: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         with ThreadPoolExecutor(_AT_ONCE, "store") as threads:
             return list(threads.map(ask, items))
 
     def read(self, name: str) -> bytes:
         # One request, where opening asks for the size first.
-        with _told(self.location(name)):
+        with _store_errors(self.location(name)):
             stored: bytes = self._path.fs.cat_file((self._path / name).path)
         return stored
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        with _told(self.location(name)):
+        with _store_errors(self.location(name)):
             yield from super().blocks(name)
 
     def size(self, name: str) -> int | None:
         # What the file system remembers of it may be from before another process wrote it.
         self._path.fs.invalidate_cache()
         try:
-            with _told(self.location(name)):
+            with _store_errors(self.location(name)):
                 return int(self._path.fs.size((self._path / name).path))
         except FileNotFoundError:
             return None
@@ -99,14 +99,14 @@ class RemoteFolder(Folder):
         # Listings may be remembered by the file system; completeness must see what is there now.
         self._path.fs.invalidate_cache()
         try:
-            with _told(self.location("")):
+            with _store_errors(self.location("")):
                 return sorted(entry.name for entry in self._path.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             # A prefix without files is no folder.
             return []
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError), _told(self.location(name)):
+        with contextlib.suppress(FileNotFoundError), _store_errors(self.location(name)):
             self._path.fs.rm_file((self._path / name).path)
 
     def location(self, name: str) -> str:
@@ -114,7 +114,7 @@ class RemoteFolder(Folder):
 
 
 @contextlib.contextmanager
-def _told(location: str) -> Iterator[None]:
+def _store_errors(location: str) -> Iterator[None]:
     """What a store says as an error of this product's, but that something is not there.
 
     The libraries of object stores have errors of their own, which are no OSError.
@@ -157,7 +157,7 @@ class _Upload(StagedFile):
             if self._size > PART_BYTES:
                 self._begin()
             return None
-        with self._told():
+        with self._store_errors():
             return self._file.write(data)
 
     def _begin(self) -> None:
@@ -169,7 +169,7 @@ class _Upload(StagedFile):
         transaction = filesystem.transaction
         transaction.start()
         try:
-            with self._told():
+            with self._store_errors():
                 self._file = filesystem.open(self._path.path, "wb", block_size=PART_BYTES)
         finally:
             transaction.files.clear()
@@ -178,11 +178,11 @@ class _Upload(StagedFile):
         for data in held:
             self.write(data)
 
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         """Nothing: what is sent is as durable as it can be."""
 
     def _finish(self) -> None:
-        with self._told():
+        with self._store_errors():
             if self._file is None:
                 self._path.fs.pipe_file(self._path.path, b"".join(self._held))
             else:
@@ -194,17 +194,17 @@ class _Upload(StagedFile):
         if self._file is None:
             return
         # An upload that cannot be withdrawn must not hide why it was given up.
-        with contextlib.suppress(OSError, StoreError), self._told():
+        with contextlib.suppress(OSError, StoreError), self._store_errors():
             self._file.discard()
         if isinstance(self._file, AbstractBufferedFile):
             # Its destructor would close it, which sends what is left.
             self._file.closed = True
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _store_errors(self) -> Iterator[None]:
         """A bucket that is not there is no file that is not there."""
         try:
-            with _told(str(self._path)):
+            with _store_errors(str(self._path)):
                 yield
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _store_error(str(self._path), error) from error

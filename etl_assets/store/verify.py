@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from etl_assets.errors import CsvError, StoreError
 from etl_assets.printable import printable
-from etl_assets.store.begun import begun
 from etl_assets.store.folder import Folder
+from etl_assets.store.leftovers import CsvFiles, gone_files, unknown_copies
 from etl_assets.store.manifest import (
     EXPORT_RECORD,
     TABLE_MANIFEST,
@@ -23,9 +23,9 @@ from etl_assets.store.manifest import (
     manifest_name,
     merged_name,
 )
+from etl_assets.store.ongoing import ongoing_export
 from etl_assets.store.proof import Claim, FileProof, reason
 from etl_assets.store.recipe import WindowRequest
-from etl_assets.store.strays import CsvFiles, gone_files, unknown_copies
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import utc_text
 
@@ -87,17 +87,17 @@ def verify_file(
 
 def _window(folder: Folder, request: WindowRequest) -> Iterator[str]:
     names, shards = folder.names(), request.shards
-    record = _begun(folder)
+    record = _ongoing(folder)
     if not _has_any(names, shards):
         yield f"{folder.location('')}: nothing was exported; export the window"
         yield from _extra(folder, names, request, [], record)
         return
-    found = folder.each(partial(_claimed, folder, request.partition, names), shards)
+    found = folder.ask_all(partial(_claimed, folder, request.partition, names), shards)
     yield from (finding for finding in found if isinstance(finding, str))
     manifests = [manifest for manifest in found if not isinstance(manifest, str)]
     claims = [Claim.of_shard(manifest) for manifest in manifests]
     files = {claim.sha256: claim.file for claim in claims}
-    for findings in folder.each(lambda claim: list(verify_file(folder, claim, files)), claims):
+    for findings in folder.ask_all(lambda claim: list(verify_file(folder, claim, files)), claims):
         yield from findings
     for manifest in manifests:
         yield from _otherwise(folder, manifest, request, record)
@@ -106,9 +106,9 @@ def _window(folder: Folder, request: WindowRequest) -> Iterator[str]:
     yield from _merged(folder, request)
 
 
-def _begun(folder: Folder) -> ExportRecord | None:
+def _ongoing(folder: Folder) -> ExportRecord | None:
     try:
-        return begun(folder)
+        return ongoing_export(folder)
     except StoreError:
         # What is there and cannot be read is told of by its name.
         return None

@@ -9,7 +9,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
 from etl_assets.store.compression import compressor
 from etl_assets.store.folder import StagedFile
-from etl_assets.store.scratch import Scratch
+from etl_assets.store.nameless import NamelessFile
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def write_records(
 
 
 def write_part(
-    scratch: Scratch,
+    file: NamelessFile,
     csv_format: CsvFormat,
     blocks: Iterable[Block],
     on_progress: Callable[[int, int], None],
@@ -82,7 +82,7 @@ def write_part(
     Compressed, they are a member or frame of their own: from the file formats of gzip (RFC 1952,
     2.2) and Zstandard (RFC 8878, 3), several of these one after the other are one file.
     """
-    sink = _Sink(scratch.write, csv_format)
+    sink = _Sink(file.write, csv_format)
     rows = 0
     with ThreadPoolExecutor(1, "store") as thread:
         stored = None

@@ -167,7 +167,7 @@ def test_verify_names_the_file_with_a_flipped_byte(copy: Shop) -> None:
     assert done.code == 1
     finding, total = done.problems
     assert finding.startswith(f"{path}: expected SHA-256 ")
-    assert total == "1 findings"
+    assert total == "1 finding"
 
 
 def test_verify_calls_a_csv_without_its_manifest_unproven(copy: Shop) -> None:
@@ -201,7 +201,7 @@ def test_verify_without_a_table_leaves_out_those_that_cannot_have_the_key(
     done = etl_assets(copy.folder, "verify", "--partition", hour, DAY)
     assert [line.rpartition(": ")[2] for line in done.problems] == [
         "nothing was exported; export the window",
-        "1 findings",
+        "1 finding",
     ]
     assert [line.split(":")[0] for line in done.out.splitlines()] == [
         f"events {DAY}-02",

@@ -137,7 +137,7 @@ def test_drift_on_a_server_is_told_by_plan_and_by_the_check(
         assert f"{words} (allowed)" in strict.err
     extra = f"db.{a}.orders_09  on the server, but nobody exports it"
     assert extra in strict.err
-    assert (strict.code, strict.out.splitlines()[-1]) == (1, "1 findings")
+    assert (strict.code, strict.out.splitlines()[-1]) == (1, "1 finding")
     assert (fails.code, fails.out.splitlines()[-1]) == (1, "5 findings")
 
     # A table that nobody exports is a warning: what is configured is complete.

@@ -115,7 +115,7 @@ class Product:
         manifests = []
         for shard in shards:
             with stage_shard(replace(task, shard=shard), folder, services) as staged:
-                staged.file.settle()
+                staged.file.make_durable()
                 staged.file.commit()
             folder.write_json(manifest_name(shard), staged.manifest.as_json())
             manifests.append(staged.manifest)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,7 @@ from typing import Any
 import pytest
 
 from etl_assets.csv_format import CsvFormat
-from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.store.begun import Exporter, forget_export
+from etl_assets.errors import IncompleteError, ShardError, StoreError
 from etl_assets.store.commit import StagedShard, commit_shard, commit_window, keep_shard
 from etl_assets.store.complete import (
     StagedWindow,
@@ -34,6 +34,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
+from etl_assets.store.ongoing import Exporter, forget_export
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
 from etl_assets.tables.topology import Shard
@@ -144,6 +145,14 @@ def test_a_folder_that_cannot_be_locked_is_written_all_the_same(
     monkeypatch.setattr(LocalFolder, "_locked", lambda folder, held: False)
     commit_shard(folder, staged(folder, 0, 1))
     assert folder.names() == [EXPORT_RECORD, csv_name(SHARDS[0], PLAIN), manifest_name(SHARDS[0])]
+
+
+@pytest.mark.parametrize("name", [TABLE_MANIFEST, manifest_name(SHARDS[0]), EXPORT_RECORD])
+def test_a_folder_in_the_place_of_a_file_is_called_one(folder: LocalFolder, name: str) -> None:
+    Path(folder.location(name)).mkdir(parents=True)
+    said = rf"{re.escape(name)}: Is a directory; move this folder to another one"
+    with staged(folder, 0, 1) as one, pytest.raises(StoreError, match=said):
+        commit_shard(folder, one)
 
 
 def test_nobody_waits_for_one_who_is_gone(folder: LocalFolder) -> None:

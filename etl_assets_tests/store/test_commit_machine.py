@@ -31,8 +31,7 @@ from hypothesis.stateful import (
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.store import begun, commit, manifest
-from etl_assets.store.begun import Exporter, forget_export
+from etl_assets.store import commit, manifest, ongoing
 from etl_assets.store.commit import StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import (
     StagedWindow,
@@ -50,6 +49,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
+from etl_assets.store.ongoing import Exporter, forget_export
 from etl_assets.store.recipe import Recipe, WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
@@ -471,7 +471,7 @@ class AheadCommits(Commits):
 def test_whatever_runs_do_beside_each_other_what_is_proven_is_true(
     machine: type[Commits], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (begun, manifest, commit):
+    for module in (ongoing, manifest, commit):
         monkeypatch.setattr(module, "datetime", Skewed)
     # A kill is no loss of power.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)

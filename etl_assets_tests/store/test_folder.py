@@ -367,14 +367,14 @@ def test_an_object_store_is_asked_about_many_files_at_once() -> None:
     names = ["a", "b", "c"]
     for name in names:
         put(folder, name, name.encode())
-    assert folder.each(folder.read, names) == [b"a", b"b", b"c"]
+    assert folder.ask_all(folder.read, names) == [b"a", b"b", b"c"]
 
 
 def test_what_is_wrong_with_one_of_many_files_is_raised(folder: Folder) -> None:
     put(folder, "a", b"a")
-    assert folder.each(folder.size, ["a", "missing"]) == [1, None]
+    assert folder.ask_all(folder.size, ["a", "missing"]) == [1, None]
     with pytest.raises(FileNotFoundError):
-        folder.each(folder.read, ["a", "missing"])
+        folder.ask_all(folder.read, ["a", "missing"])
 
 
 def test_an_upload_is_completed_by_the_commit_alone() -> None:

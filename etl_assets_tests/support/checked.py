@@ -11,6 +11,8 @@ def findings(shop: Shop, *tables: str) -> list[str]:
     done = etl_assets(shop.folder, "plan", *tables, "--check")
     assert done.code == (1 if done.problems else 0)
     assert "Traceback" not in done.err
-    total = f"{len(done.problems)} findings" if done.problems else "configuration and servers agree"
+    number = len(done.problems)
+    said = "1 finding" if number == 1 else f"{number} findings"
+    total = said if number else "configuration and servers agree"
     assert done.out.splitlines()[-1].endswith(total)
     return [re.sub("  +", ": ", line) for line in done.problems]

@@ -9,9 +9,9 @@ from typing import Any
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.complete import complete_window, unproven_shards
 from etl_assets.store.compression import compressor, decompressed
+from etl_assets.store.leftovers import remove_gone
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
-from etl_assets.store.strays import remove_gone
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import KEY, SHARDS, export_shard, window_request

@@ -147,7 +147,7 @@ class _SplitExport:
             [column.name for column in query.columns],
             extract(snapshot.connection, query, self._task.csv),
             on_progress,
-            (block for part in self._others(parts, proof) for block in part.scratch.blocks()),
+            (block for part in self._others(parts, proof) for block in part.file.blocks()),
         )
         others = sum(part.done.rows for part in parts.parts if part.done is not None)
         return replace(written, rows=written.rows + others)

@@ -27,7 +27,7 @@ from etl_assets.extract import extract
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.snapshot import SnapshotInfo, open_snapshot
-from etl_assets.store.scratch import Scratch
+from etl_assets.store.nameless import NamelessFile
 from etl_assets.store.writer import write_part
 from etl_assets.tables.columns import Column, Columns
 
@@ -109,8 +109,8 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
     _end_with_the_step()
     os.environ.update(order.environment)
     try:
-        with closing(Scratch.of(target.number)) as scratch:
-            done = _export(order, step, scratch, interrupts)
+        with closing(NamelessFile.of(target.number)) as file:
+            done = _export(order, step, file, interrupts)
         # From here on an interrupt would only disturb the end of the process.
         interrupts.ignore()
         _send(step, done)
@@ -123,7 +123,7 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
 
 
 def _export(
-    order: PartOrder, step: "Connection[Any, Any]", scratch: Scratch, interrupts: "_Interrupts"
+    order: PartOrder, step: "Connection[Any, Any]", file: NamelessFile, interrupts: "_Interrupts"
 ) -> Done:
     task = order.task
     with open_snapshot(order.engines, task.shard, _Moment(step)) as snapshot:
@@ -139,7 +139,7 @@ def _export(
             report(rows, size)
 
         blocks = extract(snapshot.connection, query, task.csv)
-        rows = write_part(scratch, task.csv, blocks, on_progress)
+        rows = write_part(file, task.csv, blocks, on_progress)
         refuse_other_count(task.shard, rows_counted, rows)
     return Done(rows, rows_counted)
 

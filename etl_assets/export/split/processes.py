@@ -29,7 +29,7 @@ from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.store.folder import Folder
-from etl_assets.store.scratch import Scratch
+from etl_assets.store.nameless import NamelessFile
 from etl_assets.tables.columns import Columns
 
 _POLL_SECONDS = 0.1
@@ -49,7 +49,7 @@ class Part:
 
     process: BaseProcess
     control: "Connection[Any, Any]"
-    scratch: Scratch
+    file: NamelessFile
     reached: frozenset[str] = frozenset()
     opened: Opened | None = None
     progress: Progress = _NOTHING
@@ -102,7 +102,7 @@ class PartProcesses:
         finally:
             for part in self.parts:
                 part.control.close()
-                part.scratch.close()
+                part.file.close()
 
     def start(self, ranges: Sequence[KeyRange], folder: Folder) -> None:
         """Start a process for each range.
@@ -119,14 +119,14 @@ class PartProcesses:
             )
         context = _warm_context()
         for part in ranges:
-            scratch = folder.scratch()
+            file = folder.nameless_file()
             ours, theirs = multiprocessing.Pipe()
             process = context.Process(
                 target=export_part,
-                args=(replace(self._order, part=part), theirs, Descriptor(scratch.fileno())),
+                args=(replace(self._order, part=part), theirs, Descriptor(file.fileno())),
                 daemon=True,
             )
-            self.parts.append(Part(process, ours, scratch))
+            self.parts.append(Part(process, ours, file))
             process.start()
             theirs.close()
 

@@ -8,17 +8,17 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, StoreError
-from etl_assets.store.begun import Exporter, begin
 from etl_assets.store.complete import complete_window
-from etl_assets.store.local import LocalFolder
-from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
-from etl_assets.store.opening import open_folder
-from etl_assets.store.strays import (
+from etl_assets.store.leftovers import (
     refuse_other_shards,
     remove_gone,
     replaced_files,
     replaced_merged,
 )
+from etl_assets.store.local import LocalFolder
+from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
+from etl_assets.store.ongoing import Exporter, begin_export
+from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import (
@@ -66,7 +66,7 @@ def test_a_folder_of_other_shards_is_refused(folder: LocalFolder) -> None:
 
 
 def test_strays_on_an_object_store_are_removed() -> None:
-    folder = open_folder("memory://strays", "orders", KEY)
+    folder = open_folder("memory://leftovers", "orders", KEY)
     export_window(folder)
     before = folder.names()
     export_shard(folder, GONE, [(1, "a")])
@@ -110,7 +110,7 @@ def test_the_file_of_all_shards_is_known_by_a_record_of_it(folder: LocalFolder) 
     assert replaced_merged(folder, complete) == []
     folder.write_json(TABLE_MANIFEST, complete.as_json() | {"merged": merged})
     assert replaced_merged(folder, complete) == ["orders.csv.gz"]
-    begin(folder, KEY, "orders", Exporter("later", BEGAN, None))
+    begin_export(folder, KEY, "orders", Exporter("later", BEGAN, None))
     assert folder.size(TABLE_MANIFEST) is None
     assert replaced_merged(folder, complete) == ["orders.csv.gz"]
 

@@ -61,12 +61,12 @@ class Exporter:
         return cls(manifest.run_id, manifest.started_at, (manifest.shard.file_stem,))
 
 
-def begun(folder: Folder) -> ExportRecord | None:
+def ongoing_export(folder: Folder) -> ExportRecord | None:
     """The export that a window is in the midst of; None where it is complete, or none has begun."""
     return None if folder.size(TABLE_MANIFEST) is not None else _record(folder)
 
 
-def begin(folder: Folder, partition: str, table: str, run: Exporter) -> None:
+def begin_export(folder: Folder, partition: str, table: str, run: Exporter) -> None:
     """Say that a run exports the window, before it replaces a shard; nothing proves it from now on.
 
     The folder has to be locked.
@@ -105,13 +105,13 @@ def forget_export(folder: Folder) -> None:
             folder.remove(EXPORT_RECORD)
 
 
-def has_all(folder: Folder, request: WindowRequest) -> bool:
+def has_exported_all(folder: Folder, request: WindowRequest) -> bool:
     """Whether an export that has begun has exported every shard that it was to.
 
     The shards are asked in no order: however far it is, few have to be asked to find one that is
     missing. The folder has to be locked.
     """
-    record = begun(folder)
+    record = ongoing_export(folder)
     if record is None:
         return False
     for shard in random.sample(request.shards, len(request.shards)):

@@ -9,7 +9,7 @@ from etl_assets.errors import StoreError
 _BLOCK_BYTES = 1 << 20
 
 
-class Scratch:
+class NamelessFile:
     """A file without a name, for bytes that are to become part of another one.
 
     It is gone with the last process that has it open.
@@ -20,7 +20,7 @@ class Scratch:
         self._location = location
 
     @classmethod
-    def of(cls, descriptor: int) -> "Scratch":
+    def of(cls, descriptor: int) -> "NamelessFile":
         """The file behind a descriptor of this process, which is closed with it."""
         return cls(open(descriptor, "r+b", buffering=0), "a part of a shard's file")
 
@@ -60,7 +60,8 @@ def write_all(file: IO[bytes], data: bytes, location: str) -> None:
 
 def store_error(location: str, error: OSError) -> StoreError:
     """The operating system's error, with the file and what to do next."""
-    return StoreError(
-        f"{location}: {error.strerror or error}",
-        next_step="see to the space and the permissions there; the file before it stays",
-    )
+    if isinstance(error, IsADirectoryError):
+        next_step = "move this folder to another one: a file has to have its name"
+    else:
+        next_step = "see to the space and the permissions there; the file before it stays"
+    return StoreError(f"{location}: {error.strerror or error}", next_step=next_step)
