@@ -1,9 +1,7 @@
 """A part of a shard table, exported in a process of its own for the step that has started it.
 
-The two talk over a pipe. The part says when it has connected, waits to be told to begin its
-snapshot, says that it has begun, and waits to be told whether it has to count its rows. Then it
-says what the table looks like in it, how far it is, and what came of it: `Done`, or the error. What
-it writes goes into a file without a name that it was given.
+The two talk over a pipe, in the words of `messages`. What the part writes goes into a file without
+a name that it was given.
 """
 
 import os
@@ -17,29 +15,20 @@ from dataclasses import dataclass, field
 from multiprocessing import parent_process, reduction
 from multiprocessing.connection import Connection, wait
 from types import FrameType, TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from etl_assets.errors import ShardError
 from etl_assets.export.counting import count_rows, refuse_other_count, refuse_zero_dates
 from etl_assets.export.query import query_of
+from etl_assets.export.split.messages import Done, Opened, Reached, ReadRows
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.extract import extract
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
-from etl_assets.source.snapshot import SnapshotInfo, open_snapshot
+from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.nameless import NamelessFile
 from etl_assets.store.writer import write_part
-from etl_assets.tables.columns import Column, Columns
-
-BEGIN = "begin"
-"""What the step says to each part, once all have connected."""
-
-
-class ReadRows(NamedTuple):
-    """What the step says to each part that has begun: read, and whether to count the rows first."""
-
-    counting: bool
-
+from etl_assets.tables.columns import Columns
 
 _PROGRESS_SECONDS = 2.0
 _ORPHAN_SECONDS = 3.0
@@ -62,31 +51,6 @@ class PartOrder:
     united: Columns | None
     part: KeyRange
     environment: Mapping[str, str] = field(repr=False)
-
-
-class Reached(NamedTuple):
-    """A part has come so far."""
-
-    point: Literal["connected", "begun"]
-
-
-class Opened(NamedTuple):
-    """A part's snapshot is open, and shows this of the table."""
-
-    columns: tuple[Column, ...]
-    info: SnapshotInfo
-
-
-class Done(NamedTuple):
-    """A part is whole in its file.
-
-    Attributes:
-        rows: in the file.
-        counted: what the server counted in the part's own snapshot; None where it was not asked.
-    """
-
-    rows: int
-    counted: int | None
 
 
 class Descriptor:

@@ -15,16 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from etl_assets.errors import ShardError
-from etl_assets.export.split.part import (
-    BEGIN,
-    Descriptor,
-    Done,
-    Opened,
-    PartOrder,
-    Reached,
-    ReadRows,
-    export_part,
-)
+from etl_assets.export.split.messages import BEGIN, Done, Opened, Reached, ReadRows
+from etl_assets.export.split.part import Descriptor, PartOrder, export_part
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
