@@ -47,11 +47,13 @@ def extract_rows(
 def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:
     """How this column's values become fields."""
 
+    is_binary, is_free_text = column.is_binary, column.is_free_text
+
     def field(value: Any) -> str:
         if isinstance(value, bytes):
             # Text in a binary collation may arrive as bytes; it is text all the same.
-            value = csv_format.encoded_bytes(value) if column.is_binary else value.decode()
-        if isinstance(value, str) and column.is_free_text:
+            value = csv_format.encoded_bytes(value) if is_binary else value.decode()
+        if isinstance(value, str) and is_free_text:
             value = csv_format.neutral(value)
         return csv_format.field(value)
 

@@ -1,15 +1,14 @@
 """What to SELECT from a shard table: pure functions from shard, columns and window to SQLAlchemy.
 
 Identifiers are always quoted by the dialect, columns are always named one by one, and the user's
-`where` is taken as it stands. EXPRESSIONS is the one table of how each type is asked for.
+`where` is taken as it stands. How each type is asked for is in `tables.types`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
 from etl_assets.config import TableConfig
@@ -18,46 +17,6 @@ from etl_assets.source.key_range import KeyRange
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import Bound, Window
-
-Expression: TypeAlias = Callable[[sa.ColumnClause[Any]], sa.ColumnElement[Any]]
-
-
-def _well_known_text(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
-    srid = sa.func.ST_SRID(column)
-    text = sa.func.ST_AsText(column)
-    # CONCAT only where it has to be: it gives NULL for what exceeds max_allowed_packet.
-    return sa.case((srid == 0, text), else_=sa.func.concat("SRID=", srid, ";", text))
-
-
-_GEOMETRIES = (
-    "geometry",
-    "point",
-    "linestring",
-    "polygon",
-    "multipoint",
-    "multilinestring",
-    "multipolygon",
-    "geometrycollection",
-    "geomcollection",
-)
-
-EXPRESSIONS: Mapping[str, Expression] = {
-    # FLOAT is shown rounded to six digits; as a double it comes to the last bit. `+ 0e0` would
-    # turn -0 into 0 and CAST(… AS DOUBLE) needs MySQL 8.0.17.
-    "float": lambda column: column * sa.literal_column("1e0"),
-    # BIT comes as raw bytes; as a number it is text that every reader knows.
-    "bit": lambda column: sa.cast(column, mysql.BIGINT(unsigned=True)),
-    # ST_AsText gives every coordinate to the last bit (but MariaDB's -0 as 0) and drops the SRID.
-    **dict.fromkeys(_GEOMETRIES, _well_known_text),
-    # The driver takes a VECTOR for text; as a binary string its bytes come untouched.
-    "vector": lambda column: sa.cast(column, sa.BINARY()),
-}
-"""How MySQL is asked for a type; a type that is not named here is asked for by its column alone.
-
-Everything else already arrives as the server's own text under the pinned session: integers and
-decimals to the last digit, dates that no calendar knows, TIMESTAMP in UTC. docs/types.md shows what
-that text is for every type, and the conformance tests load it back and compare.
-"""
 
 MOST_OUTSIDE = 1_000_000
 """So many rows that no window holds are counted."""
@@ -167,8 +126,7 @@ class ShardQuery:
         clause = _clause(column)
         if self.zero_dates == "null" and column in self.dates:
             return sa.case((_is_zero_date(clause), sa.null()), else_=clause)
-        expression = EXPRESSIONS.get(column.kind) if self.is_mysql else None
-        return clause if expression is None else expression(clause)
+        return column.facts.ask(clause) if self.is_mysql else clause
 
     def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
         if self.key_range is not None:

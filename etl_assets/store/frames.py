@@ -18,10 +18,6 @@ from etl_assets.tables.columns import Column
 
 Decimals = Literal["decimal", "string"]
 
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
-_FLOATS = frozenset({"float", "double", "real"})
-_DECIMALS = frozenset({"decimal", "numeric"})
-
 
 @dataclass(frozen=True)
 class Values:
@@ -38,24 +34,25 @@ class Values:
     fits_int64: bool = False
 
 
+_VALUES = {
+    "text": Values("string", str),
+    "decimal": Values("object", Decimal),
+    "float": Values("Float64", float),
+}
+
+
 def values_of(column: Column, csv_format: CsvFormat, decimals: Decimals) -> Values:
     """How the values of a column are held, by the server's type of it."""
-    kind = column.kind
-    declared = column.type.lower()
-    if "zerofill" in declared:
-        return Values("string", str)
-    if kind == "bit" or kind in _INTEGERS:
-        is_unsigned = kind == "bit" or "unsigned" in declared
-        fits_int64 = not is_unsigned or kind not in {"bit", "bigint"}
-        return Values("UInt64" if is_unsigned else "Int64", int, fits_int64)
-    if kind in _DECIMALS:
-        return Values("object", Decimal) if decimals == "decimal" else Values("string", str)
-    if kind in _FLOATS:
-        return Values("Float64", float)
-    if column.is_binary:
-        is_hex = csv_format.binary == "hex"
-        return Values("object", bytes.fromhex if is_hex else base64.b64decode)
-    return Values("string", str)
+    facts, declared = column.facts, column.type.lower()
+    if "zerofill" in declared or (facts.frame == "decimal" and decimals == "string"):
+        return _VALUES["text"]
+    if facts.frame == "integer" and "unsigned" not in declared:
+        return Values("Int64", int, fits_int64=True)
+    if facts.frame in ("integer", "unsigned"):
+        return Values("UInt64", int, fits_int64=facts.bits < 64)
+    if facts.frame == "bytes":
+        return Values("object", bytes.fromhex if csv_format.binary == "hex" else base64.b64decode)
+    return _VALUES[facts.frame]
 
 
 def common_dtype(shards: Collection[Values]) -> str:

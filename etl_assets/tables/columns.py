@@ -11,17 +11,7 @@ from dataclasses import dataclass, replace
 from etl_assets.config import ColumnSelection
 from etl_assets.errors import IncompleteError, ShardError
 from etl_assets.tables.topology import Shard
-
-BINARY_KINDS = frozenset(
-    {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
-)
-DATE_KINDS = frozenset({"date", "datetime", "timestamp"})
-_PLAIN_KINDS = DATE_KINDS | {
-    *("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bit", "year", "time"),
-    *("decimal", "numeric", "float", "double", "real"),
-}
-
-_DISPLAY_WIDTH = re.compile(r"(?<=int|ear)\(\d+\)", re.IGNORECASE)
+from etl_assets.tables.types import TypeFacts, facts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +41,11 @@ class Column:
         return self.type.lower().split("(", 1)[0].split(" ", 1)[0]
 
     @property
+    def facts(self) -> TypeFacts:
+        """What is known of the type."""
+        return facts_of(self.kind)
+
+    @property
     def family(self) -> str:
         """The type without its sizes and members, such as `bigint unsigned`.
 
@@ -65,24 +60,24 @@ class Column:
         The display width of an integer or a YEAR says nothing about its values, and servers from
         MySQL 8.0.19 on no longer tell it.
         """
-        if "zerofill" in self.type.lower():
+        if not self.facts.shows_width or "zerofill" in self.type.lower():
             return self
-        return replace(self, type=_DISPLAY_WIDTH.sub("", self.type))
+        return replace(self, type=re.sub(r"\(\d+\)", "", self.type))
 
     @property
     def is_binary(self) -> bool:
         """Whether the values are raw bytes, which the client writes as hex or base64."""
-        return self.kind in BINARY_KINDS
+        return self.facts.written == "bytes"
 
     @property
     def is_date(self) -> bool:
         """Whether the values have a month and a day, which may be zero."""
-        return self.kind in DATE_KINDS
+        return self.facts.has_date
 
     @property
     def is_free_text(self) -> bool:
         """Whether a value may begin with any character; numbers and times are no formulas."""
-        return self.kind not in _PLAIN_KINDS
+        return self.facts.written != "number"
 
 
 Columns = tuple[Column, ...]

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from etl_assets.tables.types import facts_of
+
 Bound: TypeAlias = str | int
 """A literal that the server compares with the column."""
 _BEYOND_ZERO = "0000-01-01 00:00:00"
 """A moment between the zero TIMESTAMP and all others, to every server."""
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,27 @@ class Window:
             ValueError: the column's type does not tell a time, or an integer has no unit.
         """
         zone = ZoneInfo(column_timezone or self.timezone)
-        if unit is not None and column_type not in _INTEGERS:
+        told_by = facts_of(column_type).time
+        if unit is not None and told_by != "count":
             raise ValueError(
                 f"expected an integer column for `unit: {unit}`, got {column_type.upper()}"
             )
-        match column_type:
-            case "timestamp":
+        match told_by:
+            case "instant":
                 return _timestamp(self.start), _timestamp(self.end)
-            case "datetime":
-                pass
+            case "reading":
+                return _reading(self.start, zone), _reading(self.end, zone)
             case "date":
                 return _first_date(self.start, zone), _first_date(self.end, zone)
-            case _ if column_type in _INTEGERS:
+            case "count":
                 if unit is None:
                     raise ValueError("expected `unit: s` or `unit: ms` beside an integer column")
                 return _epoch(self.start, unit), _epoch(self.end, unit)
-            case _:
+            case None:
                 raise ValueError(
                     "expected a DATE, DATETIME, TIMESTAMP or integer column, "
                     f"got {column_type.upper()}"
                 )
-        return _reading(self.start, zone), _reading(self.end, zone)
 
 
 def utc_text(instant: datetime) -> str:

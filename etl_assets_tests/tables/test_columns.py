@@ -44,6 +44,12 @@ def test_a_family_leaves_sizes_and_members_out(type_: str, family: str) -> None:
     assert Column("c", type_).family == family
 
 
+def test_a_display_width_is_none_of_a_member_s() -> None:
+    assert Column("c", "int(11) unsigned").without_width.type == "int unsigned"
+    member = Column("c", "enum('print(3)')")
+    assert member.without_width == member
+
+
 @pytest.mark.parametrize(
     ("tables", "united"),
     [

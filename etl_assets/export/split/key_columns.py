@@ -6,7 +6,6 @@ server says which rows are there and how keys compare.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +23,6 @@ _ALPHABET = "-" + digits + ascii_uppercase + "_" + ascii_lowercase
 _CASELESS = digits + ascii_lowercase
 _WIDE = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
 _FIRST_MOMENT = datetime(1000, 1, 1)  # noqa: DTZ001
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class NumberColumn(KeyColumn):
 
 @dataclass(frozen=True)
 class PlainColumn(KeyColumn):
-    """Values whose text has no character that would need an escape: TIME, UUID, INET6."""
+    """Values whose text has no character that would need an escape, such as TIME and UUID."""
 
     def literal(self, raw: str) -> str:
         return f"'{raw}'"
@@ -190,20 +188,17 @@ class TextColumn(BytesColumn):
         return found.encode("ascii").hex()
 
 
-_KINDS: dict[str, Callable[[str], KeyColumn]] = {
-    **dict.fromkeys((*_INTEGERS, "decimal", "numeric"), NumberColumn),
-    **dict.fromkeys(("time", "uuid", "inet4", "inet6"), PlainColumn),
-    **dict.fromkeys(("date", "datetime", "timestamp"), MomentColumn),
-    **dict.fromkeys(("binary", "varbinary"), BytesColumn),
-}
-
-
 def key_column(column: Column, charset: str | None, collation: str | None) -> KeyColumn | None:
-    """A column as one of a key; None where its order is not that of its literals.
-
-    ENUM and SET are ordered by number and compared as text, a FLOAT is not what its text says.
-    """
-    if column.kind in ("char", "varchar") and charset and collation:
-        return TextColumn(column.name, charset, collation)
-    make = _KINDS.get(column.kind)
-    return make(column.name) if make is not None else None
+    """A column as one of a key; None where its order is not that of its literals."""
+    match column.facts.key:
+        case "number":
+            return NumberColumn(column.name)
+        case "plain":
+            return PlainColumn(column.name)
+        case "moment":
+            return MomentColumn(column.name)
+        case "bytes":
+            return BytesColumn(column.name)
+        case "text" | "char" if charset and collation:
+            return TextColumn(column.name, charset, collation)
+    return None

@@ -82,7 +82,7 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
     for row in rows:
         name, kind, charset, collation, engine = (value and text_of(value) for value in row)
         own = Column(name, kind)
-        keeps_order = own.kind != "char" or _orders_char(
+        keeps_order = own.facts.key != "char" or _orders_char(
             collation, engine, is_mariadb=dialect.is_mariadb
         )
         columns[own.key] = key_column(own, charset, collation) if keeps_order else None
