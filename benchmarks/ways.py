@@ -131,7 +131,7 @@ def rows(job: Job) -> None:
         open_snapshot(_engines(job), shard) as snapshot,
         job.file("rows.csv").open("wb") as file,
     ):
-        query = ShardQuery(shard, snapshot.columns, None, None, is_mysql=True)
+        query = ShardQuery(shard, snapshot.columns, None, None, snapshot.backend)
         for block in extract_rows(snapshot.connection, query, CsvFormat()):
             file.write(block.data)
 

@@ -10,9 +10,10 @@ from etl_assets.config import ExportConfig, load_config
 from etl_assets.config.yaml_lines import Location
 from etl_assets.errors import ConfigError, ShardError
 from etl_assets.printable import printable
-from etl_assets.source.catalog import TableName, matching_tables
+from etl_assets.source.backend import TableName
 from etl_assets.source.engines import Engines
-from etl_assets.source.mysql.failures import server_text
+from etl_assets.source.failures import server_text
+from etl_assets.source.schema import matching_tables
 from etl_assets.tables.lockfile import (
     LOCK_NAME,
     Names,

@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -36,7 +36,7 @@ from etl_assets.config.executors import (
 )
 from etl_assets.config.passwords import PasswordSource, unreadable
 from etl_assets.config.problems import config_error, located, refuse_unknown_keys
-from etl_assets.config.sql_text import Backend, condition_problem
+from etl_assets.config.sql_text import BackendName, condition_problem
 from etl_assets.config.values import (
     Count,
     Directory,
@@ -56,7 +56,7 @@ from etl_assets.errors import ConfigError, SettingError
 CONFIG_VARIABLE = "ETL_ASSETS_CONFIG"
 CONFIG_NAME = "etl_assets.yaml"
 
-RESERVED_TABLES = frozenset({"mysql", "sqlite"})
+RESERVED_TABLES = frozenset(get_args(BackendName))
 """First parts of the upstream tables' asset keys."""
 
 
@@ -90,14 +90,19 @@ class HostConfig(Model):
     @model_validator(mode="after")
     def _fits(self) -> "HostConfig":
         for key in ("password", "connect"):
-            if self.backend == "sqlite" and getattr(self, key):
+            if not self.is_server and getattr(self, key):
                 raise SettingError(key, f"expected no `{key}` for SQLite, which has none, got one")
         return self
 
     @property
-    def backend(self) -> Backend:
+    def backend(self) -> BackendName:
         """The kind of source, as it stands in asset keys."""
         return "sqlite" if self.url.startswith("sqlite") else "mysql"
+
+    @property
+    def is_server(self) -> bool:
+        """Whether there are accounts and connections, and not only files."""
+        return self.backend != "sqlite"
 
 
 class ShardPattern(Model):
@@ -275,7 +280,7 @@ class ExportConfig(Model):
         location = ("tables", name, "split")
         for pattern in table.shards if table.split > 1 else ():
             host = self.hosts.get(pattern.host)
-            if host is not None and host.backend == "sqlite":
+            if host is not None and not host.is_server:
                 yield location, f"expected 1 on SQLite (host {pattern.host}), got {table.split}"
             elif host is not None and table.split > host.max_connections:
                 most = f"at most {host.max_connections}, the max_connections of {pattern.host}"

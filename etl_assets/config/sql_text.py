@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-Backend: TypeAlias = Literal["mysql", "sqlite"]
+BackendName: TypeAlias = Literal["mysql", "sqlite"]
 
 # A doubled quote inside of a string reads as two strings side by side: it ends at the same place.
 # To MySQL two minus signs begin a comment before white space and control characters alone.
-_SKIPPED: Mapping[Backend, re.Pattern[str]] = {
+_SKIPPED: Mapping[BackendName, re.Pattern[str]] = {
     "mysql": re.compile(
         r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`[^`]*+`"""
         r"""|--(?=[\0-\x20\x7f]|\Z)[^\n]*+|\#[^\n]*+|/\*(?!M?!|\+).*?\*/""",
@@ -30,7 +30,7 @@ _SKIPPED: Mapping[Backend, re.Pattern[str]] = {
 
 _BALANCED = "brackets that close one another"
 
-_REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
+_REFUSED: Mapping[BackendName, Mapping[str, tuple[str, str]]] = {
     "mysql": {
         r"""['"`]""": ("each quote closed", "one that stays open"),
         # What begins with `/*!` is no comment to the server.
@@ -50,7 +50,7 @@ _REFUSED: Mapping[Backend, Mapping[str, tuple[str, str]]] = {
 }
 
 
-def condition_problem(text: str, backend: Backend) -> tuple[str, str] | None:
+def condition_problem(text: str, backend: BackendName) -> tuple[str, str] | None:
     """What keeps a condition from staying in its brackets: expected and found; None where it stays.
 
     Arguments:

@@ -30,6 +30,7 @@ def _url(value: str) -> str:
             "expected a SQLAlchemy URL such as mysql+pymysql://user@host:3306 "
             "or sqlite:///folder/{database}.db, got none"
         ) from None
+    is_file = url.drivername == "sqlite"
     address, _, query = value.partition("?")
     options = [unquote(pair.partition("=")[0]) for pair in query.split("&") if "=" in pair]
     if url.password is not None or holds_secret(value) or any(map(is_secret_name, options)):
@@ -39,9 +40,9 @@ def _url(value: str) -> str:
         )
     if address != value:
         named = ", ".join(options) or "something else"
-        advice = "" if url.drivername == "sqlite" else "; move it to `connect`"
+        advice = "" if is_file else "; move it to `connect`"
         raise ValueError(f"expected a URL without options, got {named} after the ?{advice}")
-    if url.drivername == "sqlite":
+    if is_file:
         if not url.database or not value.startswith("sqlite:///"):
             raise ValueError(f"expected sqlite:///folder/{{database}}.db, got {value!r}")
         return value

@@ -14,7 +14,7 @@ from etl_assets.defs.partitions import first_window
 from etl_assets.defs.resources import DatabaseResource
 from etl_assets.errors import EtlAssetsError
 from etl_assets.source.drift import Finding, compare, in_no_window
-from etl_assets.source.mysql.failures import server_text
+from etl_assets.source.failures import server_text
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.tables.topology import LogicalTable
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from etl_assets.errors import CountMismatchError, ShardError
+from etl_assets.source.backend import Snapshot
 from etl_assets.source.query import MOST_OUTSIDE, ShardQuery
-from etl_assets.source.snapshot import Snapshot, has_index
 from etl_assets.tables.topology import Shard
 
 
@@ -29,7 +29,7 @@ def counted(snapshot: Snapshot, query: ShardQuery, column: str | None) -> Counts
     execute = snapshot.connection.execute
     if query.outside is None or column is None:
         return Counts(count_rows(snapshot, query))
-    if query.is_mysql and has_index(snapshot.connection, query.shard, column):
+    if query.backend.has_index(snapshot.connection, query.shard, column):
         inside = count_rows(snapshot, query)
         return Counts(inside, int(execute(query.count_outside).scalar_one()))
     inside, outside = map(int, execute(query.both_counts).one())

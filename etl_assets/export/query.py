@@ -1,10 +1,9 @@
 """What a snapshot of a shard table is asked for, by its task."""
 
 from etl_assets.export.task import ShardTask
+from etl_assets.source.backend import Snapshot
 from etl_assets.source.key_range import KeyRange
-from etl_assets.source.mysql.grants import refuse_hidden_columns
 from etl_assets.source.query import ShardQuery, outside_condition, window_condition
-from etl_assets.source.snapshot import Snapshot
 from etl_assets.tables.columns import Columns, selected_columns
 
 
@@ -18,9 +17,7 @@ def query_of(
             export than the account may see.
     """
     shard, table, own = task.shard, task.table, snapshot.columns
-    is_mysql = snapshot.info.server != "sqlite"
-    if is_mysql:
-        refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
+    snapshot.backend.refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
     columns = selected_columns(shard, united or own, table.columns)
     return ShardQuery(
         shard=shard,
@@ -29,7 +26,7 @@ def query_of(
         condition=window_condition(shard, own, task.window, table),
         outside=outside_condition(shard, own, task.first, table) if task.first else None,
         limit=task.limit,
-        is_mysql=is_mysql,
+        backend=snapshot.backend,
         zero_dates=task.csv.zero_dates,
         key_range=part,
     )

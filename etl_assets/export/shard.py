@@ -12,7 +12,7 @@ from etl_assets.export.services import Services
 from etl_assets.export.split.export import export_split
 from etl_assets.export.task import Exported, ShardTask
 from etl_assets.export.whole import export_whole
-from etl_assets.source.mysql.failures import is_transient, pauses, shard_error
+from etl_assets.source.failures import is_transient, pauses, shard_error
 from etl_assets.store.commit import StagedShard
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.manifest import ColumnRecord, ShardManifest, SnapshotRecord, csv_name

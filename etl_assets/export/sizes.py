@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from etl_assets.errors import StoreError
-from etl_assets.source.catalog import data_bytes
 from etl_assets.source.engines import Engines
+from etl_assets.source.schema import table_bytes
 from etl_assets.store.manifest import SAMPLE_SUFFIX, TABLE_MANIFEST
 from etl_assets.store.opening import open_folder
 from etl_assets.tables.topology import LogicalTable, Shard
@@ -45,5 +45,5 @@ def server_sizes(engines: Engines, host: str, shards: Iterable[Shard]) -> dict[S
         sqlalchemy.exc.DBAPIError: as the server says it.
     """
     wanted = list(shards)
-    found = data_bytes(engines, host, {shard.database for shard in wanted})
+    found = table_bytes(engines, host, {shard.database for shard in wanted})
     return {shard: found.get((shard.database, shard.shard_table), 0) for shard in wanted}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.export.counting import Counts
+from etl_assets.source.moment import SnapshotInfo
 from etl_assets.source.query import ShardQuery
-from etl_assets.source.snapshot import SnapshotInfo
 from etl_assets.store.folder import StagedFile
 from etl_assets.store.writer import Written
 from etl_assets.tables.topology import Shard

@@ -16,7 +16,7 @@ def extract(connection: Connection, query: ShardQuery, csv_format: CsvFormat) ->
     connection must then be abandoned, not reused.
     """
     # Each is imported where it is used: SQLite needs neither numpy nor the driver of MySQL.
-    if connection.dialect.driver == "pymysql":
+    if query.backend.extractor == "wire":
         from etl_assets.extract.wire import extract_wire  # noqa: PLC0415
 
         return extract_wire(connection, query, csv_format)

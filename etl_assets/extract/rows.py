@@ -7,7 +7,6 @@ from sqlalchemy.engine import Connection
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
-from etl_assets.extract.lost_values import refuse_lost_values
 from etl_assets.source.query import ShardQuery
 from etl_assets.tables.columns import Column
 
@@ -40,8 +39,7 @@ def extract_rows(
             for row in rows
         ]
         yield Block(("\n".join(lines) + "\n").encode(), len(rows))
-    if query.is_mysql:
-        refuse_lost_values(connection, query)
+    query.backend.refuse_lost_values(connection, query.shard)
 
 
 def _field(column: Column, csv_format: CsvFormat) -> Callable[[Any], str]:

@@ -24,9 +24,9 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.extract.block import Block
 from etl_assets.extract.cells import NotUtf8Error, RowEncoder
-from etl_assets.extract.lost_values import refuse_lost_values
 from etl_assets.extract.packets import PacketReader
 from etl_assets.source.mysql.abandon import hang_up
+from etl_assets.source.mysql.lost_values import refuse_lost_values
 from etl_assets.source.query import ShardQuery
 
 BLOCK_BYTES = 1 << 19
@@ -66,7 +66,7 @@ def extract_wire(
                 raise _not_utf8(query, error) from None
         warned = _end(driver, packets.last)
     if warned:
-        refuse_lost_values(connection, query)
+        refuse_lost_values(connection, query.shard)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import IncompleteError, ShardError
-from etl_assets.source.catalog import TableName, matching_tables, tables_of
+from etl_assets.source.backend import TableName
 from etl_assets.source.engines import Engines
-from etl_assets.source.mysql.failures import server_text
-from etl_assets.source.mysql.grants import refuse_hidden_columns
+from etl_assets.source.failures import server_text
 from etl_assets.source.query import MOST_OUTSIDE, outside_condition
-from etl_assets.source.snapshot import count_rows, pin_session
+from etl_assets.source.schema import matching_tables, tables_of
+from etl_assets.source.snapshot import count_rows
 from etl_assets.tables.columns import (
     Columns,
     differences,
@@ -165,12 +165,13 @@ def _hidden(engines: Engines, table: LogicalTable, catalog: Catalog) -> Iterator
     """Shard tables of which the account may not see all columns."""
     for shard in table.shards:
         columns = columns_of(shard, catalog)
-        if columns is None or engines.host(shard.host).backend == "sqlite":
+        if columns is None:
             continue
+        backend = engines.backend(shard.host)
         try:
             with engines.get(shard.host, shard.database).connect() as connection:
-                pin_session(connection)
-                refuse_hidden_columns(connection, shard, columns, table.settings.columns)
+                backend.pin(connection)
+                backend.refuse_hidden_columns(connection, shard, columns, table.settings.columns)
         except DBAPIError as error:
             yield Finding(table.name, str(shard), server_text(error))
         except ShardError as error:

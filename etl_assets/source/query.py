@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from etl_assets.config import TableConfig
 from etl_assets.errors import ShardError
+from etl_assets.source.backend import Backend
 from etl_assets.source.key_range import KeyRange
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
@@ -20,18 +21,6 @@ from etl_assets.tables.windows import Bound, Window
 
 MOST_OUTSIDE = 1_000_000
 """So many rows that no window holds are counted."""
-
-
-def _is_zero_date(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    # From the manual: MONTH() and DAYOFMONTH() give 0 for dates that have a zero there.
-    return sa.or_(sa.func.MONTH(column) == 0, sa.func.DAYOFMONTH(column) == 0)
-
-
-def source_table(shard: Shard, *, is_mysql: bool) -> sa.TableClause:
-    """The shard table as it stands in a FROM."""
-    # SQLite opens one file a database: there the schema is the file itself.
-    schema = quoted_name(shard.database, quote=True) if is_mysql else None
-    return sa.table(quoted_name(shard.shard_table, quote=True), schema=schema)
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,7 @@ class ShardQuery:
         columns: what is exported, in order.
         condition: the rows that belong to the window; None for all of them.
         limit: at most so many rows (a trial); None for all of them.
-        is_mysql: whether MySQL's expressions apply.
+        backend: the kind of database that is asked.
         zero_dates: whether dates with a zero month or day are asked for as NULL.
         missing: the keys of the columns that this shard table does not have: NULL in every row.
         outside: the rows that no window holds; None for a snapshot table.
@@ -55,7 +44,7 @@ class ShardQuery:
     columns: tuple[Column, ...]
     condition: sa.ColumnElement[bool] | None
     limit: int | None
-    is_mysql: bool
+    backend: Backend
     zero_dates: Literal["keep", "null", "error"] = "keep"
     missing: frozenset[str] = frozenset()
     outside: sa.ColumnElement[bool] | None = None
@@ -63,7 +52,7 @@ class ShardQuery:
 
     @property
     def _source(self) -> sa.TableClause:
-        return source_table(self.shard, is_mysql=self.is_mysql)
+        return self.backend.table(self.shard)
 
     @property
     def rows(self) -> sa.Select[Any]:
@@ -102,31 +91,29 @@ class ShardQuery:
 
     @property
     def dates(self) -> tuple[Column, ...]:
-        """The columns whose values may be zero dates: MySQL's alone."""
-        if not self.is_mysql:
+        """The columns whose values may be zero dates."""
+        if not self.backend.has_zero_dates:
             return ()
         return tuple(c for c in self.columns if c.is_date and c.key not in self.missing)
 
     @property
     def zero_date_counts(self) -> sa.Select[Any]:
         """How many zero dates `rows` would give in each of `dates`; NULL where there is no row."""
-        names = [
-            sa.label(f"d{number}", _clause(column)) for number, column in enumerate(self.dates)
-        ]
+        names = [sa.label(f"d{number}", column.clause) for number, column in enumerate(self.dates)]
         rows = self._restricted(sa.select(*names).select_from(self._source)).subquery()
         # A sum of truths is a number, not another truth.
         counts: list[sa.ColumnElement[Any]] = [
-            sa.func.SUM(_is_zero_date(column), type_=sa.Integer()) for column in rows.c
+            sa.func.SUM(self.backend.is_zero_date(column), type_=sa.Integer()) for column in rows.c
         ]
         return sa.select(*counts)
 
     def _expression(self, column: Column) -> sa.ColumnElement[Any]:
         if column.key in self.missing:
             return sa.null()
-        clause = _clause(column)
         if self.zero_dates == "null" and column in self.dates:
-            return sa.case((_is_zero_date(clause), sa.null()), else_=clause)
-        return column.facts.ask(clause) if self.is_mysql else clause
+            is_zero = self.backend.is_zero_date(column.clause)
+            return sa.case((is_zero, sa.null()), else_=column.clause)
+        return self.backend.asked(column)
 
     def _restricted(self, query: sa.Select[Any]) -> sa.Select[Any]:
         if self.key_range is not None:
@@ -134,10 +121,6 @@ class ShardQuery:
         if self.condition is not None:
             query = query.where(self.condition)
         return query if self.limit is None else query.limit(self.limit)
-
-
-def _clause(column: Column) -> sa.ColumnClause[Any]:
-    return sa.column(quoted_name(column.name, quote=True))
 
 
 def window_condition(

@@ -5,7 +5,7 @@ import time
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.errors import EtlAssetsError, ShardError
-from etl_assets.source.mysql.failures import UNREACHABLE, error_number
+from etl_assets.source.failures import is_unreachable
 from etl_assets.tables.topology import Shard
 
 AWAY_SECONDS = 60.0
@@ -33,7 +33,7 @@ class HostWatch:
     def note(self, began: float, error: EtlAssetsError | None) -> None:
         """A shard has ended: when it began, and what it has failed with."""
         cause = error.__cause__ if error is not None else None
-        if not isinstance(cause, DBAPIError) or error_number(cause) not in UNREACHABLE:
+        if not isinstance(cause, DBAPIError) or not is_unreachable(cause):
             self._away_since = None
         elif self._away_since is None:
             self._away_since = began

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from etl_assets.config import ExportConfig
 from etl_assets.errors import EtlAssetsError
 from etl_assets.export.sizes import Sizes, last_sizes, server_sizes
+from etl_assets.source.backends import BACKENDS
 from etl_assets.source.engines import Engines
 from etl_assets.steps.lanes import Lane
 from etl_assets.steps.slots import free_slot
@@ -67,7 +68,7 @@ def known_sizes(
         found = last_sizes(config.directory, table)
         sizes |= found
         for shard in table.shards if not found else ():
-            if config.hosts[shard.host].backend == "mysql":
+            if BACKENDS[config.hosts[shard.host].backend].has_statistics:
                 unknown.setdefault(shard.host, []).append(shard)
     told: list[Sizes] = []
 

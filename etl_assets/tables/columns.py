@@ -6,7 +6,11 @@ Servers compare the names of columns without regard to upper and lower case; so 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import quoted_name
 
 from etl_assets.config import ColumnSelection
 from etl_assets.errors import IncompleteError, ShardError
@@ -23,17 +27,24 @@ class Column:
         type: the full type in the server's words, such as `bigint(20) unsigned`.
         nullable: whether it takes NULL; None where nobody asked.
         charset: the character set of a text; None where nobody asked.
+        collation: how a text compares, which says nothing of what is exported.
     """
 
     name: str
     type: str
     nullable: bool | None = None
     charset: str | None = None
+    collation: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
         """The name as it compares."""
         return self.name.lower()
+
+    @property
+    def clause(self) -> sa.ColumnClause[Any]:
+        """The column as it stands in a query."""
+        return sa.column(quoted_name(self.name, quote=True))
 
     @property
     def kind(self) -> str:

@@ -18,7 +18,8 @@ from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_
 from etl_assets.config.driver import DRIVER_OPTIONS, FIXED_OPTIONS, REFUSED_OPTIONS
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
-from etl_assets.source.engines import Engines, beside
+from etl_assets.source.engines import Engines
+from etl_assets.source.mysql.engine import beside
 from etl_assets.tables.topology import load_topology
 
 MINIMAL = """\

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl_assets.config.sql_text import Backend, condition_problem
+from etl_assets.config.sql_text import BackendName, condition_problem
 from etl_assets_tests.support.servers import Server
 
 PIECES = [
@@ -38,7 +38,7 @@ SELECT = "SELECT 1 FROM (SELECT 1 AS a, 1 AS `(`, 1 AS `)`) AS t WHERE"
 Run = Callable[[str], object]
 
 
-def _holds(run: Run, backend: Backend, condition: str) -> bool:
+def _holds(run: Run, backend: BackendName, condition: str) -> bool:
     """Whether no row comes of an accepted condition beside one that is never true."""
     if condition_problem(condition, backend) is not None:
         return True
@@ -76,7 +76,7 @@ def _holds(run: Run, backend: Backend, condition: str) -> bool:
     ],
 )
 def test_brackets_are_told_from_those_in_quotes(
-    condition: str, backend: Backend, is_whole: bool
+    condition: str, backend: BackendName, is_whole: bool
 ) -> None:
     assert (condition_problem(condition, backend) is None) is is_whole
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from etl_assets.errors import CountMismatchError, ShardError
 from etl_assets.export.task import Progress
-from etl_assets.source.mysql.failures import shard_error
+from etl_assets.source.failures import shard_error
 from etl_assets.source.query import ShardQuery
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exporting import Exporter, table_config

@@ -26,7 +26,8 @@ from etl_assets.errors import ShardError
 from etl_assets.extract.rows import extract_rows
 from etl_assets.extract.wire import BLOCK_BYTES, extract_wire
 from etl_assets.source.engines import Engines
-from etl_assets.source.mysql.failures import error_number, is_transient
+from etl_assets.source.failures import is_transient
+from etl_assets.source.mysql.failures import error_number
 from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.tables.topology import Shard
@@ -63,7 +64,10 @@ def reading(
         shard = Shard("orders", HOST, *table.split("."))
         with open_snapshot(engines, shard) as snapshot:
             where: Any = None if condition is None else sa.literal_column(condition)
-            yield snapshot.connection, ShardQuery(shard, snapshot.columns, where, None, True)
+            yield (
+                snapshot.connection,
+                ShardQuery(shard, snapshot.columns, where, None, snapshot.backend),
+            )
     finally:
         engines.dispose()
 

@@ -22,7 +22,6 @@ from etl_assets.export.split.estimates import Bucket, Index
 from etl_assets.export.split.key_columns import KeyColumn
 from etl_assets.export.split.keys import ShardKey
 from etl_assets.source.key_range import Key, KeyRange, is_key
-from etl_assets.source.query import source_table
 
 WALKED_ROWS = 50_000
 """Up to so many rows (by the server's estimate) the key is walked: exact, and done at once."""
@@ -59,7 +58,7 @@ class Cut:
     @property
     def table(self) -> sa.TableClause:
         """The shard table."""
-        return source_table(self.key.shard, is_mysql=True)
+        return self.key.table
 
 
 def ranges_of(connection: Connection, cut: Cut, parts: int) -> tuple[KeyRange, ...]:

@@ -19,8 +19,9 @@ from etl_assets.export.split.proof import PartsProof
 from etl_assets.export.task import Exported, Progress, ShardTask
 from etl_assets.export.whole import export_whole
 from etl_assets.extract import extract
+from etl_assets.source.backend import Snapshot
 from etl_assets.source.query import ShardQuery
-from etl_assets.source.snapshot import Snapshot, open_snapshot
+from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.writer import Written, write_records
 from etl_assets.tables.columns import Columns

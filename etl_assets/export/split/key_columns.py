@@ -188,7 +188,7 @@ class TextColumn(BytesColumn):
         return found.encode("ascii").hex()
 
 
-def key_column(column: Column, charset: str | None, collation: str | None) -> KeyColumn | None:
+def key_column(column: Column) -> KeyColumn | None:
     """A column as one of a key; None where its order is not that of its literals."""
     match column.facts.key:
         case "number":
@@ -199,6 +199,6 @@ def key_column(column: Column, charset: str | None, collation: str | None) -> Ke
             return MomentColumn(column.name)
         case "bytes":
             return BytesColumn(column.name)
-        case "text" | "char" if charset and collation:
-            return TextColumn(column.name, charset, collation)
+        case "text" | "char" if column.charset and column.collation:
+            return TextColumn(column.name, column.charset, column.collation)
     return None

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from etl_assets.export.split.key_columns import KeyColumn, key_column
+from etl_assets.source.backends import backend_of
 from etl_assets.source.key_range import Key, KeyRange
-from etl_assets.source.query import source_table
+from etl_assets.source.mysql.schema import engine_of
+from etl_assets.source.mysql.text import text_of
+from etl_assets.source.schema import columns_of
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 
@@ -20,12 +23,12 @@ class ShardKey:
     """The primary key, or what InnoDB has in its place, as far as keys can be compared.
 
     Attributes:
-        shard: the shard table.
+        table: the shard table.
         columns: of the key, in the index's order; the first ones where a later one is of a type
             whose literals do not compare as its values do.
     """
 
-    shard: Shard
+    table: sa.TableClause
     columns: tuple[KeyColumn, ...]
     order: tuple[str, ...]
     """The names of all columns of the index."""
@@ -42,11 +45,10 @@ class ShardKey:
 
     def select(self) -> sa.Select[Any]:
         """The raw values of keys."""
-        table = source_table(self.shard, is_mysql=True)
         # Not under the column's own name: ORDER BY would take the text for the column.
         return sa.select(
             *(column.raw.label(f"{column.name} as text") for column in self.columns)
-        ).select_from(table)
+        ).select_from(self.table)
 
     def read(self, connection: Connection, query: sa.Select[Any]) -> list[Key]:
         """The keys that a query made of `select` gives, as far as a range can be cut there."""
@@ -58,13 +60,6 @@ class ShardKey:
         return found
 
 
-_CHARACTER_SETS = sa.text(
-    "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, ENGINE "
-    "FROM information_schema.COLUMNS JOIN information_schema.TABLES "
-    "USING (TABLE_SCHEMA, TABLE_NAME) WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
-)
-
-
 _ONE_WEIGHT = re.compile(r"_bin$|_general_c[is]$|^latin1_swedish_ci$")
 
 
@@ -74,18 +69,11 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
     From MySQL's manual, "Clustered and Secondary Indexes": InnoDB orders rows by the primary key,
     and without one by the first unique index whose columns are all NOT NULL.
     """
-    rows = connection.execute(
-        _CHARACTER_SETS, {"database": shard.database, "name": shard.shard_table}
-    )
-    dialect: Any = connection.dialect
-    columns: dict[str, KeyColumn | None] = {}
-    for row in rows:
-        name, kind, charset, collation, engine = (value and text_of(value) for value in row)
-        own = Column(name, kind)
-        keeps_order = own.facts.key != "char" or _orders_char(
-            collation, engine, is_mariadb=dialect.is_mariadb
-        )
-        columns[own.key] = key_column(own, charset, collation) if keeps_order else None
+    engine = engine_of(connection, shard)
+    columns = {
+        column.key: key_column(column) if _keeps_order(connection, column, engine) else None
+        for column in columns_of(connection, shard)
+    }
     for names in _unique_indexes(connection, shard):
         usable: list[KeyColumn] = []
         for name in names:
@@ -94,20 +82,24 @@ def find_key(connection: Connection, shard: Shard) -> ShardKey | None:
                 break
             usable.append(column)
         if usable:
-            return ShardKey(shard, tuple(usable), tuple(names))
+            return ShardKey(backend_of(connection).table(shard), tuple(usable), tuple(names))
     return None
 
 
-def _orders_char(collation: str, engine: str, *, is_mariadb: bool) -> bool:
-    """Whether an index of a CHAR column has the order of comparisons, whatever is in it.
+def _keeps_order(connection: Connection, column: Column, engine: str | None) -> bool:
+    """Whether an index of a column has the order of comparisons, whatever is in it.
 
-    MariaDB's indexes order the padded values, and comparisons the stripped ones. Without padding
-    'a' comes after 'a\\t' in an index and before it by `<`; where a character has no weight (NUL
-    in the collations of the Unicode algorithm), a range even gives rows that are not in it. So
-    there only collations count in which each character has one weight. MySQL does the same in
-    MyISAM tables with its collations without padding.
+    Of a CHAR, MariaDB's indexes order the padded values, and comparisons the stripped ones.
+    Without padding 'a' comes after 'a\\t' in an index and before it by `<`; where a character has
+    no weight (NUL in the collations of the Unicode algorithm), a range even gives rows that are not
+    in it. So there only collations count in which each character has one weight. MySQL does the
+    same in MyISAM tables with its collations without padding.
     """
-    if is_mariadb:
+    if column.facts.key != "char":
+        return True
+    dialect: Any = connection.dialect
+    collation = column.collation or ""
+    if dialect.is_mariadb:
         return "_nopad_" not in collation and _ONE_WEIGHT.search(collation) is not None
     return engine == "InnoDB" or "_0900_" not in collation
 
@@ -140,8 +132,3 @@ def _unique_indexes(connection: Connection, shard: Shard) -> list[Sequence[str]]
         ):
             refused.add(name)
     return [names for name, names in found.items() if name not in refused]
-
-
-def text_of(value: object) -> str:
-    """Values arrive as bytes from some servers."""
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -8,7 +8,7 @@
 
 from typing import Literal, NamedTuple
 
-from etl_assets.source.snapshot import SnapshotInfo
+from etl_assets.source.moment import SnapshotInfo
 from etl_assets.tables.columns import Column
 
 BEGIN = "begin"

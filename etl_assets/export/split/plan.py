@@ -18,8 +18,9 @@ from etl_assets.export.split.locking import Lock, lock_for_reading, may_lock
 from etl_assets.export.task import ShardTask
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.mysql.abandon import dropped_on_error
+from etl_assets.source.mysql.session import address_of, pin_session
 from etl_assets.source.query import window_bounds, window_condition
-from etl_assets.source.snapshot import address_of, columns_of, has_index, pin_session
+from etl_assets.source.schema import columns_of, has_index
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _cut(connection: Connection, task: ShardTask, key: ShardKey) -> Cut:
     if name is None or not has_index(connection, task.shard, name):
         return Cut(key, condition)
     column = next(column for column in columns if column.key == name.lower())
-    found = key_column(column, None, None)
+    found = key_column(column)
     if found is None:
         return Cut(key, condition)
     low, high = window_bounds(task.shard, columns, task.window, task.table)

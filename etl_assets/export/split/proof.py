@@ -23,9 +23,9 @@ from etl_assets.errors import PartsMismatchError
 from etl_assets.export.counting import Counts, count_rows, counted, refuse_other_count
 from etl_assets.export.split.messages import Done
 from etl_assets.export.task import ShardTask
+from etl_assets.source.backend import Snapshot
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.query import ShardQuery
-from etl_assets.source.snapshot import Snapshot
 
 
 class PartsProof:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from etl_assets.source.mysql.text import text_of
 from etl_assets.tables.topology import Shard
 
 _THREAD, _STATEMENT = 0, 7
@@ -80,10 +81,4 @@ def _is_ours(row: Sequence[Any], thread: int, shard: Shard) -> bool:
     # A server that was restarted counts its threads anew: the number may be another's by now.
     names = (shard.database, shard.shard_table)
     quoted = ".".join("`" + name.replace("`", "``") + "`" for name in names)
-    return str(row[_THREAD]) == str(thread) and quoted in _text(row[_STATEMENT])
-
-
-def _text(statement: object) -> str:
-    return (
-        statement.decode(errors="replace") if isinstance(statement, bytes) else str(statement or "")
-    )
+    return str(row[_THREAD]) == str(thread) and quoted in text_of(row[_STATEMENT] or "", "replace")

@@ -7,34 +7,18 @@ answer twice proves that the place is the snapshot's too.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from etl_assets.source.moment import Position
+from etl_assets.source.mysql.text import text_of
+
 _LOG_STATUS_SINCE = (8, 2)
 """From this version of MySQL on SHOW MASTER STATUS is called SHOW BINARY LOG STATUS."""
 
 _PLACE = "SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')"
-
-
-@dataclass(frozen=True)
-class Position:
-    """A place in a server's binary log.
-
-    Attributes:
-        file: the log file; None where the account may not know it.
-        offset: the byte in that file.
-        gtid: the set of transactions up to there; None where it is not known.
-        exact: whether the place is the snapshot's own; otherwise others wrote meanwhile, and it
-            is a little later.
-    """
-
-    file: str | None
-    offset: int | None
-    gtid: str | None
-    exact: bool
 
 
 def position_around(connection: Connection, take_snapshot: Callable[[], object]) -> Position | None:
@@ -49,17 +33,17 @@ def position_around(connection: Connection, take_snapshot: Callable[[], object])
     after = read(connection)
     if not dialect.is_mariadb:
         return Position(*after, exact=before == after) if any(after) else None
-    facts = {_text(name).lower(): value for name, value in connection.exec_driver_sql(_PLACE)}
+    facts = {text_of(name).lower(): value for name, value in connection.exec_driver_sql(_PLACE)}
     file = facts.get("binlog_snapshot_file")
     if not file:
         return None
     offset = int(facts["binlog_snapshot_position"])
-    return Position(_text(file), offset, after[2] if before == after else None, exact=True)
+    return Position(text_of(file), offset, after[2] if before == after else None, exact=True)
 
 
 def _gtid_of_mariadb(connection: Connection) -> tuple[None, None, str | None]:
     gtid = connection.exec_driver_sql("SELECT @@global.gtid_binlog_pos").scalar()
-    return None, None, _text(gtid) if gtid else None
+    return None, None, text_of(gtid) if gtid else None
 
 
 def _place_of_mysql(connection: Connection) -> tuple[str | None, int | None, str | None]:
@@ -73,9 +57,5 @@ def _place_of_mysql(connection: Connection) -> tuple[str | None, int | None, str
             raise
         # It needs REPLICATION CLIENT, which an account that only reads tables need not have.
         row = None
-    file, offset = (_text(row[0]), int(row[1])) if row is not None else (None, None)
-    return file, offset, "".join(_text(gtid).split()) if gtid else None
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    file, offset = (text_of(row[0]), int(row[1])) if row is not None else (None, None)
+    return file, offset, "".join(text_of(gtid).split()) if gtid else None

@@ -1,11 +1,9 @@
 """What a failed statement means: which errors heal by themselves, and what to do about the rest."""
 
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.errors import ShardError
 from etl_assets.tables.topology import Shard
 
 TRANSIENT: Mapping[int, str] = {
@@ -78,27 +76,13 @@ _OF_EXPRESSIONS: Mapping[int, str] = {
 }
 """What a server says of an expression. All but `where` is made of names that it has given."""
 
-_OF_EXPRESSIONS_IN_SQLITE = (
-    "no such column",
-    "no such function",
-    "syntax error",
-    "unrecognized token",
-    "incomplete input",
-    "wrong number of arguments",
-    "misuse of aggregate",
-)
-
 _NO_TABLE = 1146
 
-_ELSEWHERE = "see the server's own log and export with --resume"
 _TIMED_OUT = "timed out"
 _SILENCE = (
     "nothing came for as long as `connect: {connect_timeout: …, read_timeout: …}` of the host "
     "allow: see to the network and the server, or raise them, and export with --resume"
 )
-
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
 
 
 def error_number(error: DBAPIError) -> int | None:
@@ -107,47 +91,19 @@ def error_number(error: DBAPIError) -> int | None:
     return args[0] if args and isinstance(args[0], int) else None
 
 
-def is_transient(error: DBAPIError) -> bool:
-    """Whether another attempt may succeed without anybody's help."""
-    return error_number(error) in TRANSIENT
-
-
-def server_text(error: DBAPIError) -> str:
-    """The server's number and text, without the statement."""
+def is_of_condition(error: DBAPIError, shard: Shard) -> bool:
+    """Whether the server refuses an expression, or does not know a table that one names."""
     number = error_number(error)
-    args = error.orig.args if error.orig is not None else ()
-    text = str(args[-1]) if args else type(error).__name__
-    return f"error {number}: {text}" if number is not None else text
-
-
-def shard_error(shard: Shard, error: DBAPIError, where: str | None = None) -> ShardError:
-    """The error with the shard's name, the server's number and text, and what to do next.
-
-    `where` of the logical table is named where it is to blame. The statement and its parameters are
-    left out: they may hold values that a log should not.
-    """
-    text = server_text(error)
-    if where is not None and _is_of_expression(shard, error):
-        return ShardError(
-            f"{shard}: {text}: the server refuses `where` of table {shard.table}",
-            next_step="fix it in etl_assets.yaml",
-        )
-    next_step = _NEXT_STEPS.get(error_number(error) or 0, _ELSEWHERE)
-    return ShardError(f"{shard}: {text}", next_step=_SILENCE if _TIMED_OUT in text else next_step)
-
-
-def _is_of_expression(shard: Shard, error: DBAPIError) -> bool:
-    number, text = error_number(error), server_text(error)
-    if number is None:
-        return any(words in text for words in _OF_EXPRESSIONS_IN_SQLITE)
     # Another table is one that a subquery names.
     own = f".{shard.shard_table}'".casefold()
-    is_others = number == _NO_TABLE and own not in text.casefold()
+    is_others = number == _NO_TABLE and own not in _last(error).casefold()
     return number in _OF_EXPRESSIONS or is_others
 
 
-def pauses(retries: int) -> Iterator[float]:
-    """Seconds to wait before each further attempt: doubling up to half a minute, with jitter."""
-    for attempt in range(retries):
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
-        yield longest * random.uniform(0.5, 1.0)  # noqa: S311
+def next_step(error: DBAPIError) -> str | None:
+    """What to do about an error, where that is known."""
+    return _SILENCE if _TIMED_OUT in _last(error) else _NEXT_STEPS.get(error_number(error) or 0)
+
+
+def _last(error: DBAPIError) -> str:
+    return str(error.orig.args[-1]) if error.orig is not None and error.orig.args else ""

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from etl_assets.export.split.locking import Lock
 from etl_assets.export.split.plan import SplitPlan
 from etl_assets.export.task import Progress
-from etl_assets.source.snapshot import address_of
+from etl_assets.source.mysql.session import address_of
 from etl_assets_tests.support.exporting import DIGITS, Exporter, table_config
 from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.splitting import KEYS, ROWS, fill

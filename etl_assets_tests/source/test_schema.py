@@ -1,7 +1,7 @@
 """What a server's catalog says of its tables."""
 
-from etl_assets.source.catalog import databases_of, matching_tables, tables_of
 from etl_assets.source.engines import Engines
+from etl_assets.source.schema import databases_of, matching_tables, tables_of
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exporting import HOST
 from etl_assets_tests.support.servers import Server

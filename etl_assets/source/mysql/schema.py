@@ -1,0 +1,89 @@
+"""Which databases, tables, columns and indexes a server has, by its information schema."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from etl_assets.source.backend import TableName
+from etl_assets.source.mysql.text import text_of
+from etl_assets.tables.columns import Column, Columns
+from etl_assets.tables.topology import Shard
+
+_SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
+
+_COLUMNS = (
+    "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, "
+    "c.CHARACTER_SET_NAME, c.COLLATION_NAME FROM information_schema.COLUMNS c"
+)
+_COLUMNS_OF_TABLE = sa.text(
+    f"{_COLUMNS} WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name "
+    "ORDER BY c.ORDINAL_POSITION"
+)
+_COLUMNS_OF_DATABASES = sa.text(
+    f"{_COLUMNS} JOIN information_schema.TABLES t "
+    "ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME "
+    "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA IN :databases "
+    "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
+).bindparams(sa.bindparam("databases", expanding=True))
+
+_DATA_BYTES = sa.text(
+    "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA IN :databases"
+).bindparams(sa.bindparam("databases", expanding=True))
+
+_ENGINE = sa.text(
+    "SELECT ENGINE FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
+)
+_LEADS_INDEX = sa.text(
+    "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = :database "
+    "AND TABLE_NAME = :name AND COLUMN_NAME = :column AND SEQ_IN_INDEX = 1"
+)
+
+
+def databases_of(connection: Connection) -> list[str]:
+    """The databases that the account can see, the server's own left out."""
+    names = connection.exec_driver_sql("SHOW DATABASES").scalars()
+    return sorted(str(name) for name in names if str(name).lower() not in _SYSTEM)
+
+
+def tables_of(connection: Connection, databases: Iterable[str]) -> dict[TableName, Columns]:
+    """The tables of some databases with their columns, views left out."""
+    found: dict[TableName, Columns] = {}
+    for row in connection.execute(_COLUMNS_OF_DATABASES, {"databases": list(databases)}):
+        name = text_of(row[0]), text_of(row[1])
+        found[name] = (*found.get(name, ()), _column(row))
+    return found
+
+
+def columns_of(connection: Connection, shard: Shard) -> Columns:
+    """The columns of a table or view, in its order; none where it is not there."""
+    return tuple(map(_column, connection.execute(_COLUMNS_OF_TABLE, _names(shard))))
+
+
+def data_bytes(connection: Connection, databases: Iterable[str]) -> dict[TableName, int]:
+    """How large the tables of some databases are, by the server's statistics."""
+    rows = connection.execute(_DATA_BYTES, {"databases": list(databases)})
+    return {(text_of(database), text_of(table)): int(size or 0) for database, table, size in rows}
+
+
+def engine_of(connection: Connection, shard: Shard) -> str | None:
+    """The engine that stores a table; None of a view, and where it is not there."""
+    engine = connection.execute(_ENGINE, _names(shard)).scalar()
+    return None if engine is None else text_of(engine)
+
+
+def has_index(connection: Connection, shard: Shard, column: str) -> bool:
+    """Whether an index begins with the column."""
+    found = connection.execute(_LEADS_INDEX, {**_names(shard), "column": column})
+    return int(found.scalar_one()) > 0
+
+
+def _column(row: Row[tuple[object, ...]]) -> Column:
+    _, _, name, kind, nullable, charset, collation = (value and text_of(value) for value in row)
+    return Column(str(name), str(kind), nullable == "YES", charset, collation)
+
+
+def _names(shard: Shard) -> dict[str, str]:
+    return {"database": shard.database, "name": shard.shard_table}
