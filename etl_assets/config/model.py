@@ -104,6 +104,11 @@ class HostConfig(Model):
         """Whether there are accounts and connections, and not only files."""
         return self.backend != "sqlite"
 
+    @property
+    def can_split(self) -> bool:
+        """Whether a table can be read in parts; how to is written for MySQL alone."""
+        return self.backend == "mysql"
+
 
 class ShardPattern(Model):
     """Shard tables of one host: named by a brace pattern, or found by a regular expression."""
@@ -262,7 +267,8 @@ class ExportConfig(Model):
                 yield ("hosts", name), f"expected {expected}, got {name!r}"
         for name, table in self.tables.items():
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_TABLES:
-                expected = "a letter, then letters, digits and _, other than mysql and sqlite"
+                others = " and ".join(sorted(RESERVED_TABLES))
+                expected = f"a letter, then letters, digits and _, other than {others}"
                 yield ("tables", name), f"expected {expected}, got {name!r}"
             if table.split > 1 and self.execution.executor not in SPLITTING:
                 expected = f"1, as split needs {' or '.join(SPLITTING)} as the executor"
@@ -280,7 +286,7 @@ class ExportConfig(Model):
         location = ("tables", name, "split")
         for pattern in table.shards if table.split > 1 else ():
             host = self.hosts.get(pattern.host)
-            if host is not None and not host.is_server:
+            if host is not None and not host.can_split:
                 yield location, f"expected 1 on SQLite (host {pattern.host}), got {table.split}"
             elif host is not None and table.split > host.max_connections:
                 most = f"at most {host.max_connections}, the max_connections of {pattern.host}"

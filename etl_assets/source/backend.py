@@ -88,7 +88,7 @@ class Backend(ABC):
     ) -> AbstractContextManager[Snapshot]:
         """A transaction that sees one moment; left with an error, its query does not run on.
 
-        Where the moment is one in which a server begins it, that is inside `moment`.
+        Where a server begins it, that is inside `moment`: between its entry and its exit.
         """
 
     @abstractmethod

@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import quoted_name
+
+from etl_assets.tables.columns import clause_of
 
 Key = tuple[str, ...]
 """SQL literals for the columns of a key, or for the first of them."""
@@ -38,7 +39,7 @@ class KeyRange:
     @property
     def order(self) -> tuple[sa.ColumnElement[Any], ...]:
         """What the rows are ordered by."""
-        return tuple(map(_column, self.columns))
+        return tuple(map(clause_of, self.columns))
 
     @property
     def conditions(self) -> list[sa.ColumnElement[bool]]:
@@ -68,12 +69,8 @@ class KeyRange:
 def is_key(columns: Sequence[str], key: Key) -> sa.ColumnElement[bool]:
     """The rows whose key, or whose first columns of it, are these."""
     return sa.and_(
-        *(_column(name) == _literal(literal) for name, literal in zip(columns, key, strict=False))
+        *(clause_of(name) == _literal(literal) for name, literal in zip(columns, key, strict=False))
     )
-
-
-def _column(name: str) -> sa.ColumnClause[Any]:
-    return sa.column(quoted_name(name, quote=True))
 
 
 def _literal(text: str) -> sa.ColumnElement[Any]:

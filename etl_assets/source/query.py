@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import quoted_name
 
 from etl_assets.config import TableConfig
 from etl_assets.errors import ShardError
 from etl_assets.source.backend import Backend
 from etl_assets.source.key_range import KeyRange
-from etl_assets.tables.columns import Column
+from etl_assets.tables.columns import Column, clause_of
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import Bound, Window
 
@@ -137,7 +136,7 @@ def window_condition(
     conditions: list[sa.ColumnElement[bool]] = []
     if table.partition.column is not None:
         low, high = window_bounds(shard, columns, window, table)
-        column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column, quote=True))
+        column = clause_of(table.partition.column)
         conditions += [column >= low, column < high]
     return _wanted(conditions, table) if conditions or table.where is not None else None
 
@@ -151,7 +150,7 @@ def outside_condition(
         ShardError: as `window_condition`.
     """
     low, _ = window_bounds(shard, columns, first, table)
-    column: sa.ColumnClause[Any] = sa.column(quoted_name(table.partition.column or "", quote=True))
+    column = clause_of(table.partition.column or "")
     return _wanted([sa.or_(column.is_(None), column < low)], table)
 
 

@@ -44,7 +44,7 @@ class Column:
     @property
     def clause(self) -> sa.ColumnClause[Any]:
         """The column as it stands in a query."""
-        return sa.column(quoted_name(self.name, quote=True))
+        return clause_of(self.name)
 
     @property
     def kind(self) -> str:
@@ -92,6 +92,11 @@ class Column:
 
 
 Columns = tuple[Column, ...]
+
+
+def clause_of(name: str) -> sa.ColumnClause[Any]:
+    """A column as it stands in a query: its name is always quoted."""
+    return sa.column(quoted_name(name, quote=True))
 
 
 def selected_columns(

@@ -13,9 +13,8 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import quoted_name
 
-from etl_assets.tables.columns import Column
+from etl_assets.tables.columns import Column, clause_of
 
 _WIDTH = 16
 """So many bytes or characters of a text tell its place."""
@@ -42,7 +41,7 @@ class KeyColumn(ABC):
     @property
     def clause(self) -> sa.ColumnClause[Any]:
         """The column."""
-        return sa.column(quoted_name(self.name, quote=True))
+        return clause_of(self.name)
 
     @property
     def raw(self) -> sa.ColumnElement[Any]:
