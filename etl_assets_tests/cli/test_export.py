@@ -276,6 +276,17 @@ def test_resume_exports_again_what_was_made_in_another_way(
     assert etl_assets(copy.folder, "verify", "orders", "--partition", DAY).code == 0
 
 
+def test_resume_exports_a_window_again_whose_cadence_has_changed(copy: Shop) -> None:
+    of_the_day = copy.manifest()["rows"]
+    copy.configure(copy.text.replace("every: day", "every: week", 1))
+    # The week's other days are in the same tables.
+    done = etl_assets(copy.folder, "export", "orders", "--partition", DAY, "--resume")
+    assert done.code == 0
+    assert copy.manifest()["rows"] > of_the_day
+    window = copy.manifest()["shards"][0]["window"]
+    assert (window["start"][:10], window["end"][:10]) == (DAY, "2026-11-09")
+
+
 def test_resume_exports_a_file_again_that_has_another_size(copy: Shop) -> None:
     path = copy.window() / f"{STEMS[0]}.csv"
     whole = path.read_bytes()

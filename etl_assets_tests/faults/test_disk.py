@@ -108,7 +108,9 @@ def test_a_file_that_may_not_grow_leaves_the_earlier_one(tmp_path: Path) -> None
     assert snapshot(tmp_path) == {"a.csv": b"whole"}
 
 
-def test_a_folder_that_cannot_be_made_fails_every_shard(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_fails_every_shard_of_a_run_to_be_seen(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "taken").write_text("a file")
     shop_into(tmp_path, tmp_path / "taken")
     done = etl_assets(tmp_path, *EXPORT)
@@ -116,6 +118,7 @@ def test_a_folder_that_cannot_be_made_fails_every_shard(tmp_path: Path) -> None:
     assert "Not a directory" in done.err
     assert "Traceback" not in done.err
     assert (tmp_path / "taken").read_text() == "a file"
+    assert done.out.splitlines()[-1].endswith(f"DAGSTER_HOME={tmp_path / '.dagster_home'}")
 
 
 def test_a_folder_that_vanishes_amid_the_rows_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
+from etl_assets.instance.home import HOME_NAME, write_settings
 from etl_assets.steps.slots import Slots
 from etl_assets_tests.support.cluster import ROWS, Cluster, orders_on
 from etl_assets_tests.support.command import etl_assets
@@ -103,9 +104,10 @@ def test_several_split_shards_share_the_connections_of_their_host(
 
 def test_a_trial_is_not_split_and_needs_one_connection(cluster: Cluster, tmp_path: Path) -> None:
     shop = split_shop(cluster, tmp_path)
-    # The first trial makes the home.
-    assert etl_assets(tmp_path, *EXPORT, "--limit", "2").code == 0
-    with instance_of(tmp_path / ".dagster_home") as instance:
+    home = tmp_path / HOME_NAME
+    home.mkdir()
+    write_settings(home)
+    with instance_of(home) as instance:
         others = Slots(instance, "db", limit=4)
         try:
             assert [others.take() for _ in range(3)] == [True] * 3
