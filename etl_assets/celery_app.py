@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from celery.signals import task_prerun
-from dagster._core.definitions.reconstruct import ReconstructableJob
 from dotenv import load_dotenv
 
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.config.executors import EXECUTOR_VARIABLE
 from etl_assets.errors import EtlAssetsError
 from etl_assets.instance.home import prepare_home
+from etl_assets.private.dagster import ReconstructableJob
 from etl_assets.steps.celery_steps import worker_app, worker_task
 from etl_assets.tables.lockfile import LOCK_NAME
 

@@ -4,19 +4,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.remote_origin import (
+
+from etl_assets.defs.asset_keys import job_name, shard_key, table_key
+from etl_assets.private.dagster import (
+    SINGLETON_REPOSITORY_NAME,
+    LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
+    ReconstructableJob,
+    ReconstructableRepository,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.utils import make_new_run_id
-
-from etl_assets.defs.asset_keys import job_name, shard_key, table_key
 from etl_assets.steps.liveness import OWNER_TAG, owner_tag
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets.tables.windows import Window
@@ -45,7 +46,7 @@ def create_run(
     definition = job.get_definition()
     chosen = frozenset([*(shard_key(shard) for shard in shards), table_key(table)])
     whole = len(shards) == len(table.shards)
-    run_id = make_new_run_id()
+    run_id = str(uuid4())
     run = instance.create_run_for_job(
         definition,
         run_id=run_id,

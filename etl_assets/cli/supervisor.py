@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob
 
 from etl_assets.cli.progress import RunProgress
 from etl_assets.cli.signals import SIGNALS
 from etl_assets.cli.streams import hurry
 from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
+from etl_assets.private.dagster import ReconstructableJob
 
 _POLL_SECONDS = 0.1
 _EVENTS_AT_ONCE = 1000

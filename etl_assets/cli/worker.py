@@ -11,15 +11,17 @@ import signal
 import sys
 import threading
 import time
-from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.execution.api import execute_run_iterator
-from dagster._core.instance.ref import InstanceRef
-from dagster._utils.interrupts import capture_interrupts
 
+from etl_assets.private.dagster import (
+    InstanceRef,
+    ReconstructableJob,
+    capture_interrupts,
+    execute_run_iterator,
+)
+from etl_assets.private.multiprocessing import sockets_folder
 from etl_assets.processes import wait_for_group
 from etl_assets.steps.fork_server import start_fork_server
 
@@ -38,7 +40,7 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
     log.parent.mkdir(parents=True, exist_ok=True)
     # The folder of multiprocessing's sockets. Made here, it is removed when the command ends; the
     # worker's own would stay, as nothing of it runs after its end.
-    folder = get_temp_dir()
+    folder = sockets_folder()
     supervisor = os.getpid()
     read_end, write_end = os.pipe()
     pid = os.fork()

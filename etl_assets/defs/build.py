@@ -35,7 +35,6 @@ def build_definitions(
     tables = load_topology(config)
     lanes = {table.name: lanes_of(config, table) for table in tables}
     plan_tags = {table.name: plan_tag(table, lanes[table.name]) for table in tables}
-    jobs = {table.name: export_job(table) for table in tables}
     return dg.Definitions(
         assets=[
             *source_tables(config, tables),
@@ -48,8 +47,8 @@ def build_definitions(
         ],
         sensors=[dead_run_sensor()],
         asset_checks=[drift_check(tables, table) for table in tables],
-        jobs=list(jobs.values()),
-        schedules=[export_schedule(config, table, jobs[table.name]) for table in tables],
+        jobs=[export_job(table) for table in tables],
+        schedules=[export_schedule(config, table) for table in tables],
         resources={
             "database": DatabaseResource.of(config),
             "csv": CsvIOManager.configure_at_launch(

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.events import EngineEventData
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.asset_keys import shard_of
 from etl_assets.errors import UsageError
+from etl_assets.private.dagster import EngineEventData
 from etl_assets.steps.notices import NOTICE_EVENT
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import StagedWindow

@@ -1,14 +1,15 @@
 """One job per logical table: all its shards and itself, for one window a run."""
 
+from typing import Any
+
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from etl_assets.defs.asset_keys import job_name, shard_key, table_key
 from etl_assets.tables.topology import LogicalTable
 
 
-def export_job(table: LogicalTable) -> UnresolvedAssetJobDefinition:
-    """The job behind the schedule and the command line."""
+def export_job(table: LogicalTable) -> Any:
+    """The job behind the schedule and the command line; its type has no public name."""
     return dg.define_asset_job(
         job_name(table),
         selection=dg.AssetSelection.assets(

@@ -5,10 +5,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._time import get_current_timestamp
 
 from etl_assets.config import PartitionConfig
 from etl_assets.errors import UsageError
+from etl_assets.private.dagster import get_current_timestamp
 from etl_assets.tables.partition_keys import HOUR, first_start, hour_key, hours_between, start_of
 from etl_assets.tables.topology import LogicalTable
 from etl_assets.tables.windows import Window

@@ -5,9 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import is_valid_cron_schedule, schedule_execution_time_iterator
-from dagster._vendored.croniter.croniter import CroniterBadDateError
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import job_name
@@ -16,9 +13,7 @@ from etl_assets.defs.ticks import History, complete_keys
 from etl_assets.tables.topology import LogicalTable
 
 
-def export_schedule(
-    config: ExportConfig, table: LogicalTable, job: UnresolvedAssetJobDefinition
-) -> dg.ScheduleDefinition:
+def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDefinition:
     """Requests every window that was completed since the last tick that ran, one run each.
 
     What is complete already is not requested. For a snapshot table it requests the newest complete
@@ -49,7 +44,7 @@ def export_schedule(
 
     return dg.ScheduleDefinition(
         name=name,
-        job=job,
+        job_name=job_name(table),
         cron_schedule=cron,
         execution_timezone=partition.timezone,
         execution_fn=tick,
@@ -80,7 +75,7 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
     cron = table.settings.schedule
     if cron is None:
         return default_cron(table.settings.partition.every)
-    if not is_valid_cron_schedule(cron) or not _ever_ticks(cron):
+    if not _ever_ticks(cron):
         raise config.error(
             ("tables", table.name, "schedule"),
             f"expected a cron expression such as 0 2 * * *, got {cron!r}",
@@ -89,12 +84,12 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
 
 
 def _ever_ticks(cron: str) -> bool:
-    """Whether there is a tick at all: on the 31st of April there is none."""
+    """Whether it is a cron expression with a tick: on the 31st of April there is none."""
     try:
-        next(schedule_execution_time_iterator(0, cron, "UTC", ascending=True))
-    except CroniterBadDateError:
+        ticks = _ticks(cron, "UTC")
+        return ticks.get_next_partition_window(ticks.start, respect_bounds=False) is not None
+    except (dg.DagsterInvalidDefinitionError, ValueError):
         return False
-    return True
 
 
 def _ticks(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:

@@ -9,8 +9,6 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckResult, AssetObservation, Failure, Output
-from dagster._core.events import EngineEventData
-from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import shard_key, source_key, table_key
@@ -29,6 +27,7 @@ from etl_assets.export.services import Services
 from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
+from etl_assets.private.dagster import RESUME_RETRY_TAG, EngineEventData
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled

@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    ScheduleInstigatorData,
-    TickStatus,
-)
-from dagster._core.storage.tags import (
-    PARTITION_NAME_TAG,
-    SCHEDULE_NAME_TAG,
-    SCHEDULED_EXECUTION_TIME_TAG,
-)
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import window_of
 from etl_assets.errors import StoreError
+from etl_assets.private.dagster import (
+    PARTITION_NAME_TAG,
+    SCHEDULE_NAME_TAG,
+    SCHEDULED_EXECUTION_TIME_TAG,
+    InstigatorState,
+    InstigatorType,
+    ScheduleInstigatorData,
+    TickStatus,
+)
 from etl_assets.store.complete import is_complete
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.opening import open_folder

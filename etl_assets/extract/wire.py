@@ -3,10 +3,6 @@
 SQLAlchemy compiles and sends the query and PyMySQL reads the column definitions, as ever. Then
 the stream is taken over from the driver: what follows are rows in the text protocol, in which
 every value is the server's own text already.
-
-What is used of PyMySQL beyond its interface is listed by a test, so that a version that moves it
-cannot go wrong silently: a connection's `_rfile`, `_next_seq_id`, `_result` and `_force_close`, a
-result's `field_count`, `unbuffered_active` and `_check_packet_is_eof`.
 """
 
 from collections.abc import Iterator
@@ -25,7 +21,7 @@ from etl_assets.errors import ShardError
 from etl_assets.extract.block import Block
 from etl_assets.extract.cells import NotUtf8Error, RowEncoder
 from etl_assets.extract.packets import PacketReader
-from etl_assets.source.mysql.abandon import hang_up
+from etl_assets.private.pymysql import finish, hang_up, stream_of, take_over
 from etl_assets.source.mysql.lost_values import refuse_lost_values
 from etl_assets.source.query import ShardQuery
 
@@ -57,8 +53,7 @@ def extract_wire(
         free_text=[column.is_free_text for column in query.columns],
     )
     with _stream(connection, query) as driver:
-        # Not readinto1: it waits for the socket when what it has read ahead is not enough.
-        packets = PacketReader(driver._rfile.read1, driver._next_seq_id, block_bytes)  # noqa: SLF001
+        packets = PacketReader(*stream_of(driver), block_bytes)
         for rows in packets:
             try:
                 yield Block(encoder.encode(rows), len(rows.starts) - 1)
@@ -81,11 +76,9 @@ def _stream(connection: Connection, query: ShardQuery) -> Iterator[Any]:
         result = connection.execute(query.rows, execution_options={"stream_results": False})
     finally:
         driver.cursorclass = usual
-    # The driver would read to the end of a result that it takes for unread.
-    driver._result.unbuffered_active = False  # noqa: SLF001
+    at_first_row = take_over(driver)
     try:
-        # Packets so far: the query's own, the column count, each column's definition, and EOF.
-        if driver._next_seq_id != (driver._result.field_count + 3) % 256:  # noqa: SLF001
+        if not at_first_row:
             raise InternalError("Rows were read before the stream was taken over")
         yield driver
         result.close()
@@ -115,9 +108,7 @@ def _end(driver: Any, payload: bytes) -> bool:
     """Let the driver read the payload after the rows: an error, or whether there are warnings."""
     packet = MysqlPacket(payload, driver.encoding)
     packet.check_error()
-    result = driver._result  # noqa: SLF001
-    result._check_packet_is_eof(packet)  # noqa: SLF001
-    return bool(result.warning_count)
+    return finish(driver, packet)
 
 
 def _not_utf8(query: ShardQuery, error: NotUtf8Error) -> ShardError:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dagster import Field, StringSource
-from dagster._core.execution.compute_logs import redirect_to_file
-from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
-from dagster._core.storage.local_compute_log_manager import (
-    IO_TYPE_EXTENSION,
+
+from etl_assets.private.dagster import (
+    CapturedLogContext,
+    ConfigurableClassData,
     LocalComputeLogManager,
+    redirect_to_file,
 )
-from dagster._serdes import ConfigurableClassData
-from dagster._utils import ensure_file, touch_file
 
 
 class RedirectingComputeLogManager(LocalComputeLogManager):
@@ -42,12 +41,8 @@ class RedirectingComputeLogManager(LocalComputeLogManager):
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
         """Redirect both streams to the step's files."""
-        out, err = (
-            self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[kind])
-            for kind in (ComputeIOType.STDOUT, ComputeIOType.STDERR)
-        )
-        ensure_file(out)
-        ensure_file(err)
+        out, err = (Path(self.get_captured_local_path(log_key, kind)) for kind in ("out", "err"))
+        out.parent.mkdir(parents=True, exist_ok=True)
         with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, err):
             yield CapturedLogContext(log_key)
-        touch_file(self.get_captured_local_path(log_key, "complete"))
+        Path(self.get_captured_local_path(log_key, "complete")).touch()

@@ -3,15 +3,13 @@
 from typing import Any, Self
 
 import dagster as dg
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._serdes import ConfigurableClassData
 
+from etl_assets.private.dagster import GRPC_INFO_TAG, ConfigurableClassData
 from etl_assets.processes import is_gone
 from etl_assets.steps.liveness import OWNER_TAG
 
 
-class ExportRunLauncher(DefaultRunLauncher):
+class ExportRunLauncher(dg.DefaultRunLauncher):
     """Runs of the UI and of schedules are Dagster's own matter, those of `etl-assets export` too.
 
     A command line follows its run's events: where one says that the run is to stop, it stops it.

@@ -16,16 +16,18 @@ from typing import Any, Self
 from weakref import WeakSet
 
 import sqlalchemy as sa
-from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
-from dagster._core.storage.sql import create_engine
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
+
+from etl_assets.private.dagster import (
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    ConfigurableClassData,
+    DagsterSqliteStorage,
+    SqliteEventLogStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+    create_db_conn_string,
+)
 
 _ENGINES = 4
 """How many files are kept open at most: the index and the runs that were asked for last."""
@@ -130,7 +132,7 @@ os.register_at_fork(
 
 
 def _engine(url: str) -> Engine:
-    engine: Engine = create_engine(
+    engine: Engine = sa.create_engine(
         url,
         poolclass=QueuePool,
         pool_size=1,
@@ -181,7 +183,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
     def _make(self, shard: str) -> None:
         if not _has_schema(self._base_dir, shard):
             # Dagster uses several connections at once for it.
-            engine = create_engine(
+            engine = sa.create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=sa.NullPool,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
@@ -238,7 +240,8 @@ class KeptSqliteStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster's own would make its own three.
-        DagsterStorage.__init__(self)  # type: ignore[arg-type, no-untyped-call]
+        storage: Any = super(DagsterSqliteStorage, self)
+        storage.__init__()
         self.base_dir = base_dir
         self._inst_data = inst_data
         history = os.path.join(base_dir, "history")  # noqa: PTH118

@@ -9,15 +9,17 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster import Executor
-from dagster._core.events import EngineEventData
-from dagster._core.execution.retries import RetryMode
-from dagster_celery.core_execution_loop import core_celery_execution_loop
-from dagster_celery.executor import CeleryExecutor, _submit_task
-from dagster_celery.make_app import make_app
-from dagster_celery.tasks import create_task
 
 from etl_assets.config import ExportConfig
 from etl_assets.config.executors import CeleryConfig
+from etl_assets.private.dagster import EngineEventData, RetryMode
+from etl_assets.private.dagster_celery import (
+    CeleryExecutor,
+    _submit_task,
+    core_celery_execution_loop,
+    create_task,
+    make_app,
+)
 from etl_assets.steps.celery_tasks import StepTask, WorkerWatch
 from etl_assets.steps.claims import RunLimits
 from etl_assets.steps.notices import NOTICE_EVENT

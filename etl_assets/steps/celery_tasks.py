@@ -12,11 +12,14 @@ from typing import Any, Self
 import dagster as dg
 from celery.exceptions import TaskRevokedError, WorkerLostError
 from celery.states import STARTED
-from dagster._core.events import EngineEventData
-from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
-from dagster._serdes import serialize_value
-from dagster._utils.error import serializable_error_info_from_exc_info
-from dagster_shared.error import SerializableErrorInfo
+
+from etl_assets.private.dagster import (
+    EngineEventData,
+    SerializableErrorInfo,
+    StepFailureData,
+    UserFailureData,
+    serializable_error_info_from_exc_info,
+)
 
 _Said: Any = UserFailureData
 _Failure: Any = StepFailureData
@@ -142,4 +145,4 @@ class StepTask:
         event = dg.DagsterEvent.step_failure_event(
             self._context, _Failure(error=error, user_failure_data=said)
         )
-        return [serialize_value(event)]
+        return [dg.serialize_value(event)]

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.tags import PRIORITY_TAG
-from dagster._utils.concurrency import ConcurrencyClaimStatus, ConcurrencySlotStatus
 
+from etl_assets.private.dagster import (
+    PRIORITY_TAG,
+    ConcurrencyClaimStatus,
+    ConcurrencySlotStatus,
+    SqlEventLogStorage,
+)
 from etl_assets.steps.liveness import sweep_dead_runs
 from etl_assets.steps.slots import Slots
 

@@ -11,13 +11,19 @@ from typing import Any
 
 import dagster as dg
 from dagster import Executor
-from dagster._config import process_config, validate_config
-from dagster._config.errors import DagsterEvaluationErrorReason as Reason
-from dagster._config.errors import EvaluationError
-from dagster._config.stack import EvaluationStackListItemEntry, EvaluationStackPathEntry
 
 from etl_assets.config import ExportConfig
 from etl_assets.config.yaml_lines import Location
+from etl_assets.private.dagster import (
+    DagsterEvaluationErrorReason as Reason,
+)
+from etl_assets.private.dagster import (
+    EvaluationError,
+    EvaluationStackListItemEntry,
+    EvaluationStackPathEntry,
+    process_config,
+    validate_config,
+)
 from etl_assets.steps.claims import RunLimits
 from etl_assets.steps.owned import OwnedExecutor, limits_within_a_run, set_pool_limits
 

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ENDED = (
@@ -42,7 +41,7 @@ def hearing_interrupts() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if received:
-            raise DagsterExecutionInterruptedError
+            raise dg.DagsterExecutionInterruptedError
 
     for number in handlers:
         signal.signal(number, hear)
@@ -63,4 +62,4 @@ def refuse_canceled(run: dg.DagsterRun) -> None:
         DagsterExecutionInterruptedError: the run is canceling, or has ended.
     """
     if run.status in _ENDED:
-        raise DagsterExecutionInterruptedError
+        raise dg.DagsterExecutionInterruptedError

@@ -18,17 +18,18 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import (
-    FINISHED_STATUSES,
-    NOT_FINISHED_STATUSES,
-    RunsFilter,
-)
 
 from etl_assets.processes import is_alive, is_gone, is_of_this_kernel, process_identity
 
 OWNER_TAG = "etl_assets/process"
 """The process that ends with the run: a command line, or the run's own where there is none."""
 
+_FINISHED = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
+_GOING_ON = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 _POLL_SECONDS = 0.5
 ORPHAN_SECONDS = 3.0
 """How long a step whose run is gone may take to let go of its server and its files."""
@@ -108,7 +109,7 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     Dagster fails some of them by itself, and keeps what they hold for a minute: that is freed too.
     """
     swept = []
-    for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+    for run in instance.get_runs(dg.RunsFilter(statuses=_GOING_ON)):
         if not _is_dead(instance, run):
             continue
         # It may have come to its end by itself meanwhile.
@@ -123,7 +124,7 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     if storage.supports_global_concurrency_limits and (
         holders := storage.get_concurrency_run_ids()
     ):
-        ended = RunsFilter(run_ids=list(holders), statuses=list(FINISHED_STATUSES))
+        ended = dg.RunsFilter(run_ids=list(holders), statuses=_FINISHED)
         for run in instance.get_runs(ended):
             if _is_dead(instance, run):
                 storage.free_concurrency_slots_for_run(run.run_id)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-from dagster._core.events import EngineEventData
 
+from etl_assets.private.dagster import EngineEventData
 from etl_assets.store.locks import while_waiting
 
 NOTICE_EVENT = "etl_assets_notice"

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import PRIORITY_TAG
 from sqlalchemy.exc import SQLAlchemyError
 
 from etl_assets.config import ExportConfig
 from etl_assets.errors import EtlAssetsError
 from etl_assets.export.sizes import Sizes, last_sizes, server_sizes
+from etl_assets.private.dagster import PRIORITY_TAG
 from etl_assets.source.backends import BACKENDS
 from etl_assets.source.engines import Engines
 from etl_assets.steps.lanes import Lane

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from etl_assets.private.pymysql import hang_up
 from etl_assets.source.mysql.text import text_of
 from etl_assets.tables.topology import Shard
 
@@ -32,16 +33,6 @@ def drop(connection: Connection) -> None:
         return
     hang_up(connection.connection.dbapi_connection)
     connection.invalidate()
-
-
-def hang_up(driver: Any) -> None:
-    """Close the socket of a driver's connection; what it has not read stays unread."""
-    result = driver._result  # noqa: SLF001
-    if result is not None:
-        # Cursor and result would each read on to the end when they are collected.
-        result.unbuffered_active = False
-        driver._result = None  # noqa: SLF001
-    driver._force_close()  # noqa: SLF001
 
 
 @contextmanager
