@@ -1,7 +1,5 @@
 """The wire extractor on a real server, against rows read the plain way."""
 
-import inspect
-import io
 import threading
 import time
 import tracemalloc
@@ -12,11 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 import sqlalchemy as sa
-from pymysql.connections import MySQLResult
-from pymysql.constants import CLIENT
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -402,27 +397,3 @@ def test_memory_is_bounded_by_the_block(server: Server, large: str) -> None:
         finally:
             tracemalloc.stop()
     assert peak < 12 * BLOCK_BYTES
-
-
-def test_the_driver_has_what_the_wire_relies_on(server: Server) -> None:
-    assert pymysql.VERSION[:2] == (1, 2), "read the driver's source again, then allow the version"
-    # With either of these the packets behind the column definitions look different.
-    assert not CLIENT.CAPABILITIES & (1 << 24 | CLIENT.COMPRESS), "DEPRECATE_EOF or compression"
-    with server.connect() as driver:
-        raw: Any = driver
-        assert isinstance(raw._rfile, io.BufferedReader)
-        raw.query("SELECT 1 UNION SELECT 2", unbuffered=True)
-        result = raw._result
-        assert isinstance(result, MySQLResult)
-        assert result.unbuffered_active
-        assert result.field_count == 1
-        assert raw._next_seq_id == 4, "column count, definition, EOF"
-        first = bytearray(6)
-        raw._rfile.readinto(first)
-        assert bytes(first) == b"\x02\0\0\x04\x011"
-        raw._result = None
-        result.unbuffered_active = False
-        raw._force_close()
-        assert not raw.open
-    for name in ("_finish_unbuffered_query", "_read_rowdata_packet_unbuffered"):
-        assert "unbuffered_active" in inspect.getsource(getattr(MySQLResult, name))
