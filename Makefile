@@ -13,6 +13,9 @@ PYTHON := $(BIN)/python
 RUNTIME := $(VENV)/.installed
 TEST := $(VENV)/.installed-test
 BENCH := $(VENV)/.installed-bench
+NEWEST := .venv-newest
+# What tells soonest that a library has changed: what is private of others, and a whole export.
+CORE := private defs steps instance cli/test_export.py
 
 # Every step is a new process: without bytecode each would compile the packages again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +27,7 @@ $(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fuzz soak bench scale ui clean server
+.PHONY: help demo test check fuzz soak bench scale newest ui clean server
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -53,11 +56,20 @@ bench: server $(BENCH) ## compare with other ways to export, side by side, into 
 scale: server $(BENCH) ## what a shard costs from 16 to 1,024 of them, into docs/scale.md
 	@$(PYTHON) -m benchmarks.scale --write docs/scale.md
 
+newest: server ## run the core of the suite on the newest releases that pyproject.toml allows
+	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/bin/python
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
+	  --upgrade-strategy eager --editable '.[test]'
+	@$(NEWEST)/bin/python -m pip list --disable-pip-version-check \
+	  | grep -iE '^(dagster|dagster-celery|pymysql|sqlalchemy) '
+	@$(NEWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS) \
+	  $(addprefix etl_assets_tests/,$(CORE))
+
 ui: $(RUNTIME) ## open Dagster's UI on ./etl_assets.yaml
 	@$(BIN)/etl-assets ui
 
 clean: ## remove the virtual environment and caches; exports and run history stay
-	@test ! -f $(VENV)/pyvenv.cfg || rm -rf $(VENV)
+	@for made in $(VENV) $(NEWEST); do test ! -f $$made/pyvenv.cfg || rm -rf $$made; done
 	@rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find etl_assets etl_assets_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -106,7 +106,19 @@ def test_make_alone_lists_every_target_for_people() -> None:
     assert make is not None, "install make"
     shown = subprocess.run([make, "-C", str(ROOT)], capture_output=True, text=True, check=True)
     listed = re.findall(r"^make (\w+)\t\S", shown.stdout, re.MULTILINE)
-    usual = ["help", "demo", "test", "check", "fuzz", "soak", "bench", "scale", "ui", "clean"]
+    usual = [
+        "help",
+        "demo",
+        "test",
+        "check",
+        "fuzz",
+        "soak",
+        "bench",
+        "scale",
+        "newest",
+        "ui",
+        "clean",
+    ]
     assert listed == usual
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in listed:
