@@ -52,7 +52,7 @@ _read = _versions(_config)
 app: Any = worker_app(_config.execution.celery)
 execute_plan: Any = worker_task(app)
 # Once, and not in each of the worker's processes.
-importlib.import_module("etl_assets.steps.preload")
+importlib.import_module("etl_assets.fork_server.preload")
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]

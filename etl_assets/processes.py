@@ -1,13 +1,18 @@
-"""Which process is meant, beyond the reuse of process numbers, and whether it is still there."""
+"""Which process is meant, beyond the reuse of numbers; whether it is there; ending with another."""
 
 import os
+import signal
 import socket
+import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 
 _PROC = Path("/proc")
 _POLL_SECONDS = 0.01
+_ASK_SECONDS = 0.5
 
 
 def process_identity(pid: int) -> str:
@@ -79,6 +84,61 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def end_with(
+    gone: int | Callable[[], bool],
+    grace: float,
+    *,
+    again: float | None = None,
+    last: Callable[[], None] | None = None,
+) -> Callable[[], None]:
+    """Interrupt this process when another is gone, and end it where it goes on all the same.
+
+    Arguments:
+        gone: a descriptor that can be read from then on, such as a pipe's whose other end the other
+            process has; or a function, which is asked twice a second.
+        grace: seconds from the first interrupt to the end.
+        again: seconds after which it is interrupted once more, and again; None: only once.
+        last: ends more than this process, which is killed in the end: it may be in a call that
+            hears no signal.
+
+    Returns:
+        A function that ends the watch.
+    """
+    done_read, done_write = os.pipe()
+
+    def watch() -> None:
+        if not _is_gone_first(gone, done_read):
+            return
+        until = time.monotonic() + grace
+        while (left := until - time.monotonic()) > 0:
+            os.kill(os.getpid(), signal.SIGINT)
+            if wait([done_read], left if again is None else min(again, left)):
+                return
+        if last is not None:
+            last()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+
+    def done() -> None:
+        os.close(done_write)
+        thread.join()
+        os.close(done_read)
+
+    return done
+
+
+def _is_gone_first(gone: int | Callable[[], bool], done: int) -> bool:
+    """Wait until something is gone, or the watch is done."""
+    if isinstance(gone, int):
+        return done not in wait([gone, done])
+    while not wait([done], _ASK_SECONDS):
+        if gone():
+            return True
+    return False
 
 
 def wait_for_group(group: int, seconds: float) -> None:

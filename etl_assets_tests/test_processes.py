@@ -161,3 +161,49 @@ def test_a_process_that_proc_hides_is_not_gone(
         leader.kill()
         leader.wait()
         assert is_gone(identity)
+
+
+ENDING = """
+import os, signal, sys, time
+from etl_assets.processes import end_with
+signal.signal(signal.SIGINT, lambda number, frame: os.write(1, b"interrupted "))
+done = end_with(
+    (lambda: os.path.exists(sys.argv[2])) if sys.argv[2:] else 0,
+    1.0,
+    again=0.2 if sys.argv[1] == "again" else None,
+    last=(lambda: os.write(1, b"last")) if sys.argv[1] == "last" else None,
+)
+if sys.argv[1] == "done":
+    signal.signal(signal.SIGINT, lambda number, frame: (os.write(1, b"once"), done(), sys.exit(3)))
+os.write(1, b"ready ")
+until = time.monotonic() + 60
+while time.monotonic() < until:
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("watched", ["a descriptor", "a function"])
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("once", -9, "interrupted "),
+        ("last", -9, "interrupted last"),
+        ("done", 3, "once"),
+        ("again", -9, None),
+    ],
+)
+def test_a_process_ends_with_another(
+    tmp_path: Path, watched: str, how: str, code: int, said: str | None
+) -> None:
+    sign = tmp_path / "gone"
+    words = [sys.executable, "-c", ENDING, how, *([str(sign)] if watched == "a function" else [])]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ours:
+        assert ours.stdin is not None
+        assert ours.stdout is not None
+        assert ours.stdout.read(6) == "ready "
+        assert ours.poll() is None
+        sign.touch()
+        ours.stdin.close()
+        told = ours.stdout.read()
+        assert ours.wait() == code
+    assert told == said if said is not None else told.count("interrupted") > 1

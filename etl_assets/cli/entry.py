@@ -6,7 +6,8 @@ Every step process imports this module too (it is its parent's main module), so 
 import signal
 import sys
 
-from etl_assets.cli.signals import SIGNALS, exit_at_once
+from etl_assets.cli.signals import exit_at_once
+from etl_assets.interrupts import SIGNALS
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
     with (
         # What ends the wait for a lock.
         suppress(KeyboardInterrupt),
-        while_waiting(partial(_say, console), interrupts.give_up),
+        while_waiting(partial(_say, console), interrupts.check),
         open_instance(home) as instance,
     ):
         with telling_of(home):

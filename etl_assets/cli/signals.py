@@ -2,10 +2,7 @@
 
 import contextlib
 import os
-import signal
 from types import FrameType
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def exit_at_once(number: int, frame: FrameType | None) -> None:

@@ -4,43 +4,28 @@ The supervisor alone handles signals. It forks a worker, shows what the run's ev
 leaves nothing behind: no process, no claimed slot, no run that seems to be running for ever.
 """
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import dagster as dg
 
 from etl_assets.cli.progress import RunProgress
-from etl_assets.cli.signals import SIGNALS
 from etl_assets.cli.streams import hurry
 from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
+from etl_assets.interrupts import HeardInterrupts
 from etl_assets.private.dagster import ReconstructableJob
 
 _POLL_SECONDS = 0.1
 _EVENTS_AT_ONCE = 1000
 
 
-class Interrupts:
-    """Takes over SIGINT and SIGTERM: the first one counts, later ones change nothing."""
+class Interrupts(HeardInterrupts):
+    """Those of the command line: the first one counts, later ones change nothing."""
 
     def __init__(self) -> None:
-        self.received: int | None = None
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if self.received is None:
-            self.received = number
-            hurry()
-
-    def give_up(self) -> None:
-        """Raise KeyboardInterrupt once one has come: where nothing is to be undone any more."""
-        if self.received is not None:
-            raise KeyboardInterrupt
+        super().__init__(lambda *_: hurry())
 
     @property
     def exit_code(self) -> int:

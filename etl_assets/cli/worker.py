@@ -9,12 +9,13 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
+from etl_assets.fork_server.server import start_fork_server
 from etl_assets.private.dagster import (
     InstanceRef,
     ReconstructableJob,
@@ -22,8 +23,7 @@ from etl_assets.private.dagster import (
     execute_run_iterator,
 )
 from etl_assets.private.multiprocessing import sockets_folder
-from etl_assets.processes import wait_for_group
-from etl_assets.steps.fork_server import start_fork_server
+from etl_assets.processes import end_with, wait_for_group
 
 GRACE_SECONDS = 3.0
 """How long an interrupted run may take to stop by itself; all in all an interrupt takes under 5."""
@@ -56,7 +56,11 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
         os.close(write_end)
         _redirect(log)
         start_fork_server()
-        threading.Thread(target=_watch, args=(read_end, folder), daemon=True).start()
+        # Again and again: a run tells the steps that it has, and then may start others. The read
+        # end says when the supervisor is gone: its own end closes with it.
+        end_with(
+            read_end, ORPHAN_SECONDS, again=_REPEAT_SECONDS, last=partial(_end_session, folder)
+        )
         try:
             code = _execute(ref, run_id, job)
         finally:
@@ -131,14 +135,7 @@ def _redirect(log: Path) -> None:
     )
 
 
-def _watch(lifeline: int, folder: str) -> None:
-    """End the run when the supervisor is gone: its end of the pipe closes with it."""
-    os.read(lifeline, 1)
-    until = time.monotonic() + ORPHAN_SECONDS
-    while time.monotonic() < until:
-        # Again and again: a run tells the steps that it has, and then may start others.
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(_REPEAT_SECONDS)
+def _end_session(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpid(), signal.SIGKILL)
 

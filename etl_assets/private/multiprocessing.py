@@ -8,7 +8,14 @@ be right: `knows_server` may say no, and the fork server then starts in Python's
 
 import sys
 from collections.abc import Sequence
-from multiprocessing import connection, forkserver, reduction, resource_tracker, util
+from multiprocessing import (
+    connection,
+    forkserver,
+    get_context,
+    reduction,
+    resource_tracker,
+    util,
+)
 from typing import Any
 
 PRELOADED = (
@@ -66,17 +73,19 @@ def serve(listener: int, alive: int, preload: Sequence[str]) -> None:
     main(listener, alive, list(preload))
 
 
-def shares_server() -> bool:
-    """Let this process, if a fork server made it, start its own children by that server too.
+def context_of_server(preload: Sequence[str]) -> Any:
+    """How this process starts children by a fork server: by the one that made it, if one did.
 
-    It knows the server's address, but would start one of its own all the same. False where there
-    is none to share. Moved: say no.
+    A process of a server knows its address, but would start one of its own all the same. `preload`
+    is what a new server imports. Moved: `knows_server` says no.
     """
+    context = get_context("forkserver")
     if forkserver.get_inherited_fds() is None or not knows_server():
-        return False
-    server: Any = forkserver._forkserver
-    server.ensure_running = resource_tracker.ensure_running
-    return True
+        context.set_forkserver_preload(list(preload))
+    else:
+        server: Any = forkserver._forkserver
+        server.ensure_running = resource_tracker.ensure_running
+    return context
 
 
 class Descriptor:

@@ -9,8 +9,8 @@ import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
+from etl_assets.fork_server.server import STEPS
 from etl_assets.steps.claims import RunLimits
-from etl_assets.steps.fork_server import PRELOAD
 from etl_assets.steps.lanes import lanes_of
 from etl_assets.steps.order import known_sizes, priorities_of, with_priorities
 from etl_assets.steps.owned import OwnedExecutor, limits_within_a_run, set_pool_limits
@@ -109,7 +109,7 @@ def parts_of_steps(config: ExportConfig, tables: Iterable[LogicalTable]) -> dict
 
 def _settings(given: Mapping[str, object], limits: Mapping[str, int]) -> dict[str, Any]:
     start_method: dict[str, Any] = (
-        {"forkserver": {"preload_modules": PRELOAD}}
+        {"forkserver": {"preload_modules": STEPS}}
         if "forkserver" in multiprocessing.get_all_start_methods()
         else {"spawn": {}}
     )

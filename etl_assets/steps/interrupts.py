@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from etl_assets.interrupts import SIGNALS, HeardInterrupts
+
 _ENDED = (
     dg.DagsterRunStatus.CANCELING,
     dg.DagsterRunStatus.CANCELED,
@@ -23,30 +24,21 @@ _ENDED = (
 def hearing_interrupts() -> Iterator[Callable[[], None]]:
     """Give a function that raises an interrupt which Python has swallowed; call it now and then.
 
-    What a signal's handler raises in a destructor or in the callback of a weak reference is printed
-    and ignored, and the interrupted code goes on. SQLAlchemy has many such callbacks, and they are
-    all that runs of Python while a driver written in C makes rows and the garbage is collected.
+    The handlers that are there, Dagster's, go on handling each signal.
     """
     if threading.current_thread() is not threading.main_thread():
         # Signals are for the main thread alone.
         yield lambda: None
         return
-    found: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    found: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
     handlers = {number: handler for number, handler in found.items() if callable(handler)}
-    received: list[int] = []
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+    def pass_on(number: int, frame: FrameType | None) -> None:
         handlers[number](number, frame)
 
-    def check() -> None:
-        if received:
-            raise dg.DagsterExecutionInterruptedError
-
-    for number in handlers:
-        signal.signal(number, hear)
+    heard = HeardInterrupts(pass_on, pass_on, dg.DagsterExecutionInterruptedError, handlers)
     try:
-        yield check
+        yield heard.check
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -9,17 +9,13 @@ line, and a sensor. The steps of such a run notice at once and stop.
 import fcntl
 import multiprocessing
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import dagster as dg
 
-from etl_assets.processes import is_alive, is_gone, is_of_this_kernel, process_identity
+from etl_assets.processes import end_with, is_alive, is_gone, is_of_this_kernel, process_identity
 
 OWNER_TAG = "etl_assets/process"
 """The process that ends with the run: a command line, or the run's own where there is none."""
@@ -30,7 +26,7 @@ _FINISHED = [
     dg.DagsterRunStatus.CANCELED,
 ]
 _GOING_ON = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
-_POLL_SECONDS = 0.5
+_REPEAT_SECONDS = 0.5
 ORPHAN_SECONDS = 3.0
 """How long a step whose run is gone may take to let go of its server and its files."""
 
@@ -158,14 +154,11 @@ def ending_with_the_run() -> Iterator[None]:
     if run is None:
         yield
         return
-    sentinel = run.sentinel
-
-    def watch(done: int) -> None:
-        if done not in wait([sentinel, done]):
-            _end_this_process(done, ORPHAN_SECONDS)
-
-    with _watching(watch):
+    done = end_with(run.sentinel, ORPHAN_SECONDS)
+    try:
         yield
+    finally:
+        done()
 
 
 @contextmanager
@@ -180,40 +173,12 @@ def ending_with_dagster_dev() -> Iterator[None]:
         yield
         return
 
-    def watch(done: int) -> None:
-        while not wait([done], _POLL_SECONDS):
-            if is_gone(server):
-                # Again and again: a run tells the steps that it has, and then may start others.
-                _end_this_process(done, _POLL_SECONDS)
-                return
-
-    with _watching(watch):
-        yield
-
-
-@contextmanager
-def _watching(watch: Callable[[int], None]) -> Iterator[None]:
-    """Let a thread watch something; the descriptor that it is given is readable when it may end."""
-    done_read, done_write = os.pipe()
-    thread = threading.Thread(target=watch, args=(done_read,), daemon=True)
-    thread.start()
+    # Again and again: a run tells the steps that it has, and then may start others.
+    done = end_with(lambda: is_gone(server), ORPHAN_SECONDS, again=_REPEAT_SECONDS)
     try:
         yield
     finally:
-        os.close(done_write)
-        thread.join()
-        os.close(done_read)
-
-
-def _end_this_process(done: int, pause: float) -> None:
-    """Interrupt this process, again after each pause, and kill it where that does not help."""
-    until = time.monotonic() + ORPHAN_SECONDS
-    while time.monotonic() < until:
-        os.kill(os.getpid(), signal.SIGINT)
-        if wait([done], pause):
-            return
-    # In a call that hears no signal, such as SQLite's count.
-    os.kill(os.getpid(), signal.SIGKILL)
+        done()
 
 
 def _dagster_dev(pid: int) -> str | None:

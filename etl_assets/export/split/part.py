@@ -6,14 +6,12 @@ a name that it was given.
 
 import os
 import select
-import signal
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import parent_process, reduction
-from multiprocessing.connection import Connection, wait
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -23,6 +21,9 @@ from etl_assets.export.query import query_of
 from etl_assets.export.split.messages import Done, Opened, Reached, ReadRows
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.extract import extract
+from etl_assets.interrupts import HeardInterrupts
+from etl_assets.private.multiprocessing import Descriptor
+from etl_assets.processes import end_with
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.snapshot import open_snapshot
@@ -53,24 +54,13 @@ class PartOrder:
     environment: Mapping[str, str] = field(repr=False)
 
 
-class Descriptor:
-    """A file descriptor on its way into a process that is being started."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (reduction.DupFd(self.number),)
-
-
-def _received(duplicate: Any) -> Descriptor:
-    return Descriptor(duplicate.detach())
-
-
 def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descriptor) -> None:
     """Export a part; everything else is said to the step. Interrupted, it only cleans up."""
-    interrupts = _Interrupts()
-    _end_with_the_step()
+    # The first signal interrupts the export; what comes while it cleans up changes nothing.
+    interrupts = HeardInterrupts(_stop)
+    parent = parent_process()
+    assert parent is not None
+    end_with(parent.sentinel, _ORPHAN_SECONDS)
     os.environ.update(order.environment)
     try:
         with closing(NamelessFile.of(target.number)) as file:
@@ -87,7 +77,7 @@ def export_part(order: PartOrder, step: "Connection[Any, Any]", target: Descript
 
 
 def _export(
-    order: PartOrder, step: "Connection[Any, Any]", file: NamelessFile, interrupts: "_Interrupts"
+    order: PartOrder, step: "Connection[Any, Any]", file: NamelessFile, interrupts: HeardInterrupts
 ) -> Done:
     task = order.task
     with open_snapshot(order.engines, task.shard, _Moment(step)) as snapshot:
@@ -153,39 +143,5 @@ class _Reporter:
             self._step.send(Progress(rows, size, None))
 
 
-class _Interrupts:
-    """The first signal interrupts the export; what comes while it cleans up changes nothing."""
-
-    def __init__(self) -> None:
-        self._received = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
-
-    def check(self) -> None:
-        """Raise an interrupt that Python has swallowed, as it does in a destructor."""
-        if self._received:
-            raise KeyboardInterrupt
-
-    def ignore(self) -> None:
-        """Let no further signal interrupt anything."""
-        self._received = True
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if not self._received:
-            self._received = True
-            raise KeyboardInterrupt
-
-
-def _end_with_the_step() -> None:
-    """Interrupt this process when the step's is gone, and end it when it goes on."""
-    step = parent_process()
-    assert step is not None
-
-    def watch() -> None:
-        wait([step.sentinel])
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(_ORPHAN_SECONDS)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

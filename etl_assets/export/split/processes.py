@@ -3,12 +3,10 @@
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -16,8 +14,10 @@ from typing import Any, Self
 
 from etl_assets.errors import ShardError
 from etl_assets.export.split.messages import BEGIN, Done, Opened, Reached, ReadRows
-from etl_assets.export.split.part import Descriptor, PartOrder, export_part
+from etl_assets.export.split.part import PartOrder, export_part
 from etl_assets.export.task import Progress, ShardTask
+from etl_assets.fork_server.server import context_of_parts
+from etl_assets.private.multiprocessing import Descriptor
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
 from etl_assets.store.folder import Folder
@@ -26,12 +26,6 @@ from etl_assets.tables.columns import Columns
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 2.0
-_PRELOAD = [
-    export_part.__module__,
-    "etl_assets.extract.wire",
-    "etl_assets.source.mysql.driver",
-    "sqlalchemy.dialects.mysql.pymysql",
-]
 _NOTHING = Progress(0, 0, None)
 
 
@@ -109,7 +103,7 @@ class PartProcesses:
                 got="one in a daemonic process, which may not",
                 next_step="set `split: 1`, or another `execution.executor`",
             )
-        context = _warm_context()
+        context = context_of_parts()
         for part in ranges:
             file = folder.nameless_file()
             ours, theirs = multiprocessing.Pipe()
@@ -209,21 +203,3 @@ def _say(part: Part, message: object) -> None:
     # One that is gone has said why, or is found to have ended, when it is listened to.
     with suppress(OSError):
         part.control.send(message)
-
-
-def _warm_context() -> Any:
-    """Where new processes come from: the fork server that this one comes from, if it does.
-
-    It has imported all that is needed, and has no connection open.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # The module's own instance; from 3.14 on a server tells its clients apart by a key.
-    server: Any = getattr(forkserver, "_forkserver", None)
-    if forkserver.get_inherited_fds() is None or server is None or sys.version_info >= (3, 14):
-        context.set_forkserver_preload(_PRELOAD)
-    else:
-        # A process of the server knows its address, but would start one of its own all the same.
-        server.ensure_running = resource_tracker.ensure_running
-    return context

@@ -6,14 +6,28 @@ it, has no connection open and no thread running yet: what a fork server has to 
 """
 
 import gc
+import multiprocessing
 import os
 import socket
-import sys
-from multiprocessing import connection, forkserver
 from typing import Any
 
-PRELOAD = ["etl_assets.steps.preload"]
+from etl_assets.private.multiprocessing import (
+    context_of_server,
+    knows_server,
+    new_address,
+    serve,
+    use_server,
+)
+
+STEPS = ["etl_assets.fork_server.preload"]
 """What a fork server imports before its first step."""
+PARTS = [
+    "etl_assets.export.split.part",
+    "etl_assets.extract.wire",
+    "etl_assets.source.mysql.driver",
+    "sqlalchemy.dialects.mysql.pymysql",
+]
+"""What it imports where it is for the parts of one shard table alone: nothing of Dagster."""
 
 
 def start_fork_server() -> None:
@@ -21,12 +35,10 @@ def start_fork_server() -> None:
 
     Where this Python's fork server is not known to work so, its own way stays.
     """
-    # From 3.14 on server and clients share a key, in a way of their own.
-    if not hasattr(forkserver, "_forkserver") or sys.version_info >= (3, 14):
+    if not knows_server():
         return
-    server: Any = forkserver._forkserver  # noqa: SLF001
     with socket.socket(socket.AF_UNIX) as listener:
-        address: Any = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        address = new_address()
         listener.bind(address)
         # An address in the file system; Linux's abstract ones have no mode.
         if not address.startswith("\0"):
@@ -37,9 +49,7 @@ def start_fork_server() -> None:
         if not pid:
             _serve(listener, alive_read, alive_write)
     os.close(alive_read)
-    server._forkserver_address = address  # noqa: SLF001
-    server._forkserver_alive_fd = alive_write  # noqa: SLF001
-    server._forkserver_pid = pid  # noqa: SLF001
+    use_server(address, alive_write, pid)
 
 
 def _serve(listener: socket.socket, alive_read: int, alive_write: int) -> None:
@@ -50,9 +60,18 @@ def _serve(listener: socket.socket, alive_read: int, alive_write: int) -> None:
         # As Python's manual of gc.freeze advises: a collection in a child would otherwise write
         # to, and so copy, every page that holds an object.
         gc.freeze()
-        main: Any = forkserver.main
-        main(listener.detach(), alive_read, PRELOAD)
+        serve(listener.detach(), alive_read, STEPS)
     except SystemExit:
         code = 0
     finally:
         os._exit(code)
+
+
+def context_of_parts() -> Any:
+    """Where the processes of parts come from: the fork server that this one comes from, if it does.
+
+    It has imported all that is needed, and has no connection open.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    return context_of_server(PARTS)
