@@ -15,7 +15,8 @@ TEST := $(VENV)/.installed-test
 BENCH := $(VENV)/.installed-bench
 NEWEST := .venv-newest
 # What tells soonest that a library has changed: what is private of others, and a whole export.
-CORE := private defs steps instance cli/test_export.py
+CORE := private defs steps instance \
+	cli/test_export.py::test_an_export_writes_every_shard_and_exits_0
 
 # Every step is a new process: without bytecode each would compile the packages again.
 unexport PYTHONDONTWRITEBYTECODE
