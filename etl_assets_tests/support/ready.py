@@ -81,7 +81,7 @@ def _ready() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
 
 def _serve(asked: socket.socket) -> None:
     """Fork for each request; returns in the process that is to be the command."""
-    importlib.import_module("etl_assets.steps.preload")
+    importlib.import_module("etl_assets.fork_server.preload")
     commands = importlib.import_module("etl_assets.cli")
     for module in pkgutil.iter_modules(commands.__path__, "etl_assets.cli."):
         importlib.import_module(module.name)
