@@ -96,7 +96,7 @@ def _manifest(
             ColumnRecord.of(column, missing=column.key in query.missing) for column in query.columns
         ),
         window=recipe.window,
-        snapshot=SnapshotRecord.model_validate(exported.info.as_json()),
+        snapshot=SnapshotRecord.of(exported.info),
         started_at=started_at,
         seconds=seconds,
         run_id=task.run_id,

@@ -1,8 +1,7 @@
-"""The moment that rows are from, as manifests tell of it."""
+"""The moment that rows are from."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Position:
 
 @dataclass(frozen=True)
 class SnapshotInfo:
-    """What a manifest says of the moment that the rows are from.
+    """What is known of the moment that the rows are from.
 
     Attributes:
         server: the kind of server: mysql, mariadb or sqlite.
@@ -48,18 +47,6 @@ class SnapshotInfo:
     parts: int | None = None
     locked: bool | None = None
     address: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """As it stands in a manifest."""
-        return {
-            "server": self.server,
-            "version": self.version,
-            "isolation": self.isolation,
-            "position": asdict(self.position) if self.position else None,
-            "exact": self.exact,
-            "taken_at": self.taken_at,
-            **({} if self.parts is None else {"parts": self.parts, "locked": self.locked}),
-        }
 
     def of_parts(self, parts: int, *, locked: bool) -> "SnapshotInfo":
         """What is to be said of several transactions, of which this is the first."""

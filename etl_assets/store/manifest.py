@@ -16,6 +16,7 @@ from pydantic import (
 
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
+from etl_assets.source.moment import SnapshotInfo
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.folder import Folder
 from etl_assets.tables.columns import Column
@@ -112,6 +113,20 @@ class SnapshotRecord(_Record):
     taken_at: Instant
     parts: int | None = None
     locked: bool | None = None
+
+    @classmethod
+    def of(cls, info: SnapshotInfo) -> Self:
+        """Of a shard's rows."""
+        place = info.position
+        several = {} if info.parts is None else {"parts": info.parts, "locked": info.locked}
+        return cls(
+            server=info.server,
+            version=info.version,
+            isolation=info.isolation,
+            position=PositionRecord.model_validate(place, from_attributes=True) if place else None,
+            exact=info.exact,
+            taken_at=info.taken_at,
+        ).model_copy(update=several)
 
 
 class QueryRecord(_Record):

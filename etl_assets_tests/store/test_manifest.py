@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_assets.csv_format import CsvFormat
+from etl_assets.source.moment import Position, SnapshotInfo
 from etl_assets.store.compression import Compression
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     ShardManifest,
+    SnapshotRecord,
     TableManifest,
     WindowRecord,
     csv_name,
@@ -185,6 +187,22 @@ def test_a_window_s_instants_are_in_utc() -> None:
         "end": "2026-11-02T16:00:00Z",
         "timezone": "Asia/Shanghai",
     }
+
+
+def test_a_snapshot_is_recorded_as_it_is_known() -> None:
+    place = Position("binlog.7", 42, None, exact=True)
+    info = SnapshotInfo("mysql", "9.7", "REPEATABLE READ", place, True, BEGAN, address="db-1")
+    whole = SnapshotRecord.of(info).as_json()
+    assert whole == {
+        "server": "mysql",
+        "version": "9.7",
+        "isolation": "REPEATABLE READ",
+        "position": {"file": "binlog.7", "offset": 42, "gtid": None, "exact": True},
+        "exact": True,
+        "taken_at": "2026-11-02T00:10:00Z",
+    }
+    several = SnapshotRecord.of(info.of_parts(3, locked=True)).as_json()
+    assert several == whole | {"parts": 3, "locked": True}
 
 
 def test_files_are_named_after_their_shard() -> None:
