@@ -7,7 +7,6 @@ fits its file or is not there, and `_manifest.json` is there only over shards th
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 from etl_assets.errors import ShardError, StoreError
@@ -39,12 +38,7 @@ class StagedShard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.file.discard()
 
 
