@@ -16,8 +16,8 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 
+from etl_assets.config import consistency, load_config
 from etl_assets.config import executors as config_executors
-from etl_assets.config import load_config
 from etl_assets.config import model as config
 from etl_assets.config import passwords as config_passwords
 from etl_assets.csv_format import CsvFormat
@@ -188,9 +188,9 @@ def test_the_examples_of_the_docs_are_accepted(
     for name in ("SHOP_A_PASSWORD", "SHOP_B_PASSWORD", "CELERY_BROKER_URL", "CELERY_BACKEND_URL"):
         monkeypatch.setenv(name, "")
     # The extras `k8s` and `docker` need not be there.
-    monkeypatch.setattr(config, "missing_extra", lambda _: None)
+    monkeypatch.setattr(consistency, "missing_extra", lambda _: None)
     # Nor the certificates and the files of passwords.
-    monkeypatch.setattr(config, "unreadable", lambda _: None)
+    monkeypatch.setattr(consistency, "unreadable", lambda _: None)
     monkeypatch.setattr(config_passwords, "unreadable", lambda _: None)
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     examples = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -4,17 +4,15 @@ Here belongs what a setting is called, which values it takes and what is a secre
 means (which shards a pattern finds, which windows a cadence has) does not: see `tables`.
 """
 
+from etl_assets.config.loading import CONFIG_VARIABLE, load_config, parse_config
 from etl_assets.config.model import (
     CONFIG_NAME,
-    CONFIG_VARIABLE,
     ColumnSelection,
     ExportConfig,
     HostConfig,
     PartitionConfig,
     ShardPattern,
     TableConfig,
-    load_config,
-    parse_config,
 )
 
 __all__ = [

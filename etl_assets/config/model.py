@@ -5,11 +5,8 @@ database, and no password is ever a value of the configuration: it names where o
 """
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -24,19 +21,15 @@ from pydantic import (
     model_validator,
 )
 
-from etl_assets.config.driver import FILE_OPTIONS, DriverOptions
+from etl_assets.config.driver import DriverOptions
 from etl_assets.config.executors import (
-    SPLITTING,
     CeleryConfig,
     ExecutorName,
     Options,
-    chosen_executor,
-    missing_extra,
-    unset_references,
 )
-from etl_assets.config.passwords import PasswordSource, unreadable
-from etl_assets.config.problems import config_error, located, refuse_unknown_keys
-from etl_assets.config.sql_text import BackendName, condition_problem
+from etl_assets.config.passwords import PasswordSource
+from etl_assets.config.problems import located, refuse_unknown_keys
+from etl_assets.config.sql_text import BackendName
 from etl_assets.config.values import (
     Count,
     Directory,
@@ -49,11 +42,10 @@ from etl_assets.config.values import (
     TimeZone,
     Url,
 )
-from etl_assets.config.yaml_lines import Lines, Location, read_yaml
+from etl_assets.config.yaml_lines import Lines, Location
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError, SettingError
 
-CONFIG_VARIABLE = "ETL_ASSETS_CONFIG"
 CONFIG_NAME = "etl_assets.yaml"
 
 RESERVED_TABLES = frozenset(get_args(BackendName))
@@ -239,6 +231,11 @@ class ExportConfig(Model):
     _path: Path = PrivateAttr(default=Path(CONFIG_NAME))
     _lines: Lines = PrivateAttr(default_factory=dict)
 
+    def of_file(self, path: Path, lines: Lines) -> "ExportConfig":
+        """This configuration, which was read from a file; `lines` says where each key stands."""
+        self._path, self._lines = path, lines
+        return self
+
     @property
     def path(self) -> Path:
         """The file that this was read from; absolute, links not followed."""
@@ -259,90 +256,6 @@ class ExportConfig(Model):
         """A ConfigError that points to a key of the file."""
         return located(self._path, self._lines, location, problem)
 
-    def _problems(self) -> Iterator[tuple[Location, str]]:
-        """What no single part of the configuration can see."""
-        for name in self.hosts:
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name):
-                expected = "1 to 63 letters, digits, _ and - as the host's name"
-                yield ("hosts", name), f"expected {expected}, got {name!r}"
-        for name, table in self.tables.items():
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_TABLES:
-                others = " and ".join(sorted(RESERVED_TABLES))
-                expected = f"a letter, then letters, digits and _, other than {others}"
-                yield ("tables", name), f"expected {expected}, got {name!r}"
-            if table.split > 1 and self.execution.executor not in SPLITTING:
-                expected = f"1, as split needs {' or '.join(SPLITTING)} as the executor"
-                problem = f"expected {expected}, got {table.split} with {self.execution.executor}"
-                yield ("tables", name, "split"), problem
-            for index, pattern in enumerate(table.shards):
-                if pattern.host not in self.hosts:
-                    location = ("tables", name, "shards", index, "host")
-                    known = ", ".join(self.hosts)
-                    yield location, f"expected one of the hosts {known}, got {pattern.host!r}"
-            yield from self._split_problems(name, table)
-            yield from self._where_problems(name, table)
-
-    def _split_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
-        location = ("tables", name, "split")
-        for pattern in table.shards if table.split > 1 else ():
-            host = self.hosts.get(pattern.host)
-            if host is not None and not host.can_split:
-                yield location, f"expected 1 on SQLite (host {pattern.host}), got {table.split}"
-            elif host is not None and table.split > host.max_connections:
-                most = f"at most {host.max_connections}, the max_connections of {pattern.host}"
-                yield location, f"expected {most}, got {table.split}"
-
-    def _where_problems(self, name: str, table: TableConfig) -> Iterator[tuple[Location, str]]:
-        hosts = (self.hosts.get(pattern.host) for pattern in table.shards)
-        for backend in sorted({host.backend for host in hosts if host is not None}):
-            problem = condition_problem(table.where or "", backend)
-            if problem is not None:
-                expected, found = problem
-                text = f"expected {expected}, got {found} in {table.where!r}"
-                yield ("tables", name, "where"), text
-
-    def _missing_packages(self) -> Iterator[tuple[Location, str]]:
-        """What would only be told when the first file is written."""
-        if "://" in self.directory:
-            # Imported where it is used: most write into a local folder.
-            import fsspec  # noqa: PLC0415
-
-            try:
-                fsspec.get_filesystem_class(self.directory.partition("://")[0])
-            except (ImportError, ValueError) as error:
-                expected = "a URL that fsspec knows and has the package for"
-                # The package of S3 is an extra of this product; those of others are the user's.
-                hint = "; install etl-assets[s3]" if self.directory.startswith("s3") else ""
-                problem = f"expected {expected}, got {self.directory!r}: {error}{hint}"
-                yield ("output", "directory"), problem
-        for name, table in self.tables.items():
-            if table.csv.compression == "zstd" and find_spec("zstandard") is None:
-                location = ("tables", name, "csv", "compression")
-                yield location, "expected the package zstandard, got none; install etl-assets[zstd]"
-
-    def _unreadable_secrets(self) -> Iterator[tuple[Location, str]]:
-        """Passwords and certificates that are not there; only whoever connects needs them."""
-        for name, host in self.hosts.items():
-            if host.password is not None and (missing := host.password.missing(self.home)):
-                yield ("hosts", name, "password", missing[0]), missing[1]
-            for key in FILE_OPTIONS:
-                if key in host.connect and (problem := unreadable(self.home / host.connect[key])):
-                    yield ("hosts", name, "connect", key), problem
-
-    def _unready_executor(self) -> Iterator[tuple[Location, str]]:
-        """What the executor lacks; only whoever exports needs it."""
-        execution = self.execution
-        if missing := missing_extra(execution.executor):
-            yield ("execution", "executor"), missing
-        if execution.executor == "celery" and execution.celery.broker is None:
-            expected = "a URL, or {env: NAME} for one with a password"
-            yield ("execution", "celery", "broker"), f"expected {expected}, got none"
-        settings = getattr(execution, execution.executor, None)
-        given = settings.model_dump() if isinstance(settings, CeleryConfig) else settings
-        for location, name in unset_references(given):
-            problem = f"expected the environment variable {name} set, got it unset"
-            yield ("execution", execution.executor, *location), problem
-
 
 def _are_conventions(value: object) -> bool:
     try:
@@ -356,57 +269,3 @@ def _inherited(general: Mapping[str, object], table: object) -> object:
     if not isinstance(table, dict) or not isinstance(own := table.get("csv", {}), dict):
         return table
     return {**table, "csv": {**general, **own}}
-
-
-def find_config(given: str | Path | None = None) -> Path:
-    """The configuration's path: the one given, else $ETL_ASSETS_CONFIG, else ./etl_assets.yaml."""
-    path = Path(given or os.environ.get(CONFIG_VARIABLE) or CONFIG_NAME).absolute()
-    if not path.is_file():
-        raise ConfigError(
-            str(path),
-            expected="the configuration",
-            got="no such file",
-            next_step=f"write it, or name another with --config or ${CONFIG_VARIABLE}",
-        )
-    return path
-
-
-def load_config(given: str | Path | None = None, *, connects: bool = True) -> ExportConfig:
-    """Read and validate the configuration.
-
-    Password variables need not be set for what never `connects`.
-
-    Raises:
-        ConfigError: with the file, the line, the key and the value of the first problem.
-    """
-    path = find_config(given)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path.name}:1: expected a file to read, got {error.strerror}") from None
-    try:
-        document, lines = read_yaml(data)
-    except ValueError as error:
-        raise ConfigError(f"{path.name}{error}") from None
-    return parse_config(document, lines, path, connects=connects)
-
-
-def parse_config(
-    document: object, lines: Lines, path: Path, *, connects: bool = True
-) -> ExportConfig:
-    """Validate a document that was read from YAML; `lines` says where each key stands."""
-    try:
-        config = ExportConfig.model_validate({} if document is None else document)
-    except ValidationError as error:
-        raise config_error(error, lines, path) from None
-    executor = chosen_executor(config.execution.executor)
-    execution = config.execution.model_copy(update={"executor": executor})
-    config = config.model_copy(update={"execution": execution})
-    config._path = path  # noqa: SLF001
-    config._lines = lines  # noqa: SLF001
-    problems = [config._problems(), config._missing_packages()]  # noqa: SLF001
-    if connects:
-        problems += [config._unreadable_secrets(), config._unready_executor()]  # noqa: SLF001
-    for location, problem in chain(*problems):
-        raise config.error(location, problem)
-    return config

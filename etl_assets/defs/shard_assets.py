@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -11,7 +10,7 @@ import dagster as dg
 from dagster import AssetCheckResult, AssetObservation, Failure, Output
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.asset_keys import shard_key, source_key, table_key
+from etl_assets.defs.asset_keys import shard_key, source_key
 from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.completing import complete_after_shards
 from etl_assets.defs.io_managers import CsvIOManager, tell_removed
@@ -21,19 +20,20 @@ from etl_assets.defs.partitions import (
     refuse_old_snapshot,
     window_of,
 )
+from etl_assets.defs.progress_events import ProgressLog, say_order
 from etl_assets.defs.resources import DatabaseResource
+from etl_assets.defs.run_facts import ancestors, exporter_of
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.export.services import Services
 from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
-from etl_assets.private.dagster import RESUME_RETRY_TAG, EngineEventData
+from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.steps.lanes import HOST_TAG, Lane, lanes_of
+from etl_assets.steps.lanes import HOST_TAG, Lane
 from etl_assets.steps.liveness import ending_with_the_run
-from etl_assets.steps.names import ascii_name
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
@@ -45,9 +45,6 @@ from etl_assets.tables.topology import LogicalTable, Shard, twins_of
 from etl_assets.tables.windows import Window
 
 CHECK_NAME = "rows_match_source"
-PROGRESS_EVENT = "etl_assets_progress"
-PROGRESS_SECONDS = 10.0
-ORDER_EVENT = "etl_assets_order"
 
 
 def lane_assets(
@@ -95,7 +92,7 @@ def lane_assets(
         with ending_with_the_run(), saying_who_is_waited_for(context):
             if shards:
                 _refuse_other_shards(context, table)
-                run = _exporter(context, config, table)
+                run = exporter_of(context, config, table)
                 with connection_slots(context, lane.host, limit, parts) as slots:
                     tasks = _tasks(context, config, table)
                     services = _services(context, table, slots)
@@ -191,20 +188,14 @@ def _refuse_one_file(context: dg.OpExecutionContext, shard: Shard, twin: Shard) 
 def _largest_first(
     context: dg.OpExecutionContext, table: LogicalTable, shards: dict[str, Shard]
 ) -> dict[str, Shard]:
-    """A lane's shards, by the size of their last files; its first event says so."""
+    """A lane's shards, by the size of their last files."""
     if len(shards) == 1:
         return shards
     csv: CsvIOManager = context.resources.csv
     sizes = last_sizes(csv.directory, table)
-    ordered = sorted(shards.items(), key=lambda item: -sizes.get(item[1], 0))
-    keys = [shard_key(shard).to_user_string() for _, shard in ordered]
-    context.instance.report_engine_event(
-        f"{len(keys)} shards, one by one, the largest of last time first",
-        context.run,
-        EngineEventData({ORDER_EVENT: dg.MetadataValue.json(keys)}),
-        step_key=context.get_step_execution_context().step.key,
-    )
-    return dict(ordered)
+    ordered = dict(sorted(shards.items(), key=lambda item: -sizes.get(item[1], 0)))
+    say_order(context, list(ordered.values()))
+    return ordered
 
 
 def _refuse_other_shards(context: dg.OpExecutionContext, table: LogicalTable) -> None:
@@ -214,52 +205,6 @@ def _refuse_other_shards(context: dg.OpExecutionContext, table: LogicalTable) ->
         csv.refuse_other_shards(table, context.partition_key)
     except EtlAssetsError as error:
         raise Failure(str(error), allow_retries=False) from error
-
-
-def _exporter(
-    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
-) -> Exporter:
-    """What of the window this step's run is to export."""
-    step, run = context.get_step_execution_context(), context.run
-    keys = set(step.job_def.asset_layer.selected_asset_keys)
-    # Dagster calls no selection None or an empty one.
-    if run.asset_selection:
-        keys &= run.asset_selection
-    steps = run.step_keys_to_execute
-    shards = {
-        shard
-        for lane in lanes_of(config, table)
-        if steps is None or lane.name in steps
-        for shard in lane.shards
-        if shard_key(shard) in keys
-    }
-    asked_at = partial(_asked_at, context.instance)
-    since = asked_at(context.run_id) or datetime.now(UTC)
-
-    def follows(run_id: str) -> bool | None:
-        other = asked_at(run_id) if run_id != context.run_id else None
-        return other < since if other is not None else None
-
-    completes_itself = table_key(table) in keys and (
-        steps is None or ascii_name(table.name, "complete") in steps
-    )
-    window = window_of(table, context.partition_key)
-    return Exporter(
-        run_id=context.run_id,
-        since=since,
-        shards=None
-        if len(shards) == len(table.shards)
-        else tuple(sorted(shard.file_stem for shard in shards)),
-        continues=run.tags.get(RESUME_RETRY_TAG) == "true",
-        completes=None if completes_itself else WindowRequest.of(table, window),
-        follows=follows,
-    )
-
-
-def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
-    """When a run was asked for, by the instance's one clock; None where it knows no such run."""
-    record = instance.get_run_record_by_id(run_id)
-    return record.create_timestamp if record is not None else None
 
 
 def _proven_before(
@@ -276,20 +221,10 @@ def _proven_before(
     folder = csv.folder(task.shard.table, task.window.key)
     request = WindowRequest.of(table, task.window)
     manifest = proven_manifest(folder, request, task.shard, ongoing_export(folder))
-    if manifest is None or manifest.run_id not in _ancestors(context):
+    if manifest is None or manifest.run_id not in ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)
     return keep_shard(folder, manifest, run)
-
-
-def _ancestors(context: dg.OpExecutionContext) -> set[str]:
-    """The runs that this one repeats, the latest of them first."""
-    found: set[str] = set()
-    run: dg.DagsterRun | None = context.run
-    while run is not None and run.parent_run_id is not None and run.parent_run_id not in found:
-        found.add(run.parent_run_id)
-        run = context.instance.get_run_by_id(run.parent_run_id)
-    return found
 
 
 def _window(context: dg.OpExecutionContext, table: LogicalTable) -> Window:
@@ -341,7 +276,7 @@ def _committed(
     """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     csv: CsvIOManager = context.resources.csv
     folder = csv.folder(task.shard.table, task.window.key)
-    log = _ProgressLog(context, task.shard)
+    log = ProgressLog(context, task.shard)
     with hearing_interrupts() as check_interrupts:
 
         def on_progress(progress: Progress) -> None:
@@ -390,34 +325,3 @@ def _sample(done: CommittedShard, csv: CsvIOManager) -> AssetObservation:
         description=f"A trial of at most {manifest.sample} rows.",
         metadata={**csv.shard_metadata(done), "sample": manifest.sample},
     )
-
-
-class _ProgressLog:
-    """Tells the run how far a long shard is, every ten seconds or so."""
-
-    def __init__(self, context: dg.OpExecutionContext, shard: Shard) -> None:
-        self._context = context
-        self._shard = shard
-        self._began = self._told = time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._told < PROGRESS_SECONDS:
-            return
-        self._told = now
-        megabytes = progress.bytes / 1e6
-        of_all = f" of {progress.expected:,}" if progress.expected is not None else ""
-        self._context.instance.report_engine_event(
-            f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
-            f"{megabytes / (now - self._began):,.1f} MB/s",
-            self._context.run,
-            EngineEventData(
-                {
-                    PROGRESS_EVENT: shard_key(self._shard).to_user_string(),
-                    "rows": progress.rows,
-                    "bytes": progress.bytes,
-                    "expected": progress.expected,
-                }
-            ),
-            step_key=self._context.get_step_execution_context().step.key,
-        )

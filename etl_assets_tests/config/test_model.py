@@ -593,7 +593,7 @@ def test_a_url_that_nothing_can_write_to_is_told_before_anything_is_read(
 def test_a_compression_without_its_package_is_told_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl_assets.config.model.find_spec", lambda name: None)
+    monkeypatch.setattr("etl_assets.config.consistency.find_spec", lambda name: None)
     text = MINIMAL + "output: {csv: {compression: zstd}}\n"
     with pytest.raises(ConfigError, match=r"expected the package zstandard, got none; install"):
         load(tmp_path, text)

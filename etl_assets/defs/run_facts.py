@@ -1,0 +1,72 @@
+"""What a step knows of its run: which shards it is to export, since when, and whom it repeats."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+import dagster as dg
+
+from etl_assets.config import ExportConfig
+from etl_assets.defs.asset_keys import shard_key, table_key
+from etl_assets.defs.partitions import window_of
+from etl_assets.private.dagster import RESUME_RETRY_TAG
+from etl_assets.steps.lanes import lanes_of
+from etl_assets.steps.names import ascii_name
+from etl_assets.store.ongoing import Exporter
+from etl_assets.store.recipe import WindowRequest
+from etl_assets.tables.topology import LogicalTable
+
+
+def exporter_of(
+    context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
+) -> Exporter:
+    """What of the window this step's run is to export."""
+    step, run = context.get_step_execution_context(), context.run
+    keys = set(step.job_def.asset_layer.selected_asset_keys)
+    # Dagster calls no selection None or an empty one.
+    if run.asset_selection:
+        keys &= run.asset_selection
+    steps = run.step_keys_to_execute
+    shards = {
+        shard
+        for lane in lanes_of(config, table)
+        if steps is None or lane.name in steps
+        for shard in lane.shards
+        if shard_key(shard) in keys
+    }
+    asked_at = partial(_asked_at, context.instance)
+    since = asked_at(context.run_id) or datetime.now(UTC)
+
+    def follows(run_id: str) -> bool | None:
+        other = asked_at(run_id) if run_id != context.run_id else None
+        return other < since if other is not None else None
+
+    completes_itself = table_key(table) in keys and (
+        steps is None or ascii_name(table.name, "complete") in steps
+    )
+    window = window_of(table, context.partition_key)
+    return Exporter(
+        run_id=context.run_id,
+        since=since,
+        shards=None
+        if len(shards) == len(table.shards)
+        else tuple(sorted(shard.file_stem for shard in shards)),
+        continues=run.tags.get(RESUME_RETRY_TAG) == "true",
+        completes=None if completes_itself else WindowRequest.of(table, window),
+        follows=follows,
+    )
+
+
+def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    """When a run was asked for, by the instance's one clock; None where it knows no such run."""
+    record = instance.get_run_record_by_id(run_id)
+    return record.create_timestamp if record is not None else None
+
+
+def ancestors(context: dg.OpExecutionContext) -> set[str]:
+    """The runs that this one repeats, the latest of them first."""
+    found: set[str] = set()
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.parent_run_id is not None and run.parent_run_id not in found:
+        found.add(run.parent_run_id)
+        run = context.instance.get_run_by_id(run.parent_run_id)
+    return found
