@@ -103,13 +103,13 @@ def etl_assets(job: Job) -> None:
     table = {
         "shards": [{"host": "h", "tables": "a.b"}],
         "partition": {"every": "day", "start": "2026-11-01"},
+        "csv": CsvFormat(compression=job.compression),
     }
     noon = datetime(2026, 11, 2, tzinfo=UTC)
     task = ShardTask(
         shard=Shard(job.table, "h", DATABASE, job.table),
         table=TableConfig.model_validate(table),
         window=Window("2026-11-02", noon, noon + timedelta(days=1), "UTC"),
-        csv=CsvFormat(compression=job.compression),
         limit=None,
         count=True,
         retries=0,

@@ -247,7 +247,6 @@ def _tasks(
         ShardTask,
         table=settings,
         window=_window(context, table),
-        csv=settings.csv,
         limit=csv.limit,
         count=config.execution.verify == "count",
         retries=config.execution.retries,

@@ -100,7 +100,7 @@ def _manifest(
         started_at=started_at,
         seconds=seconds,
         run_id=task.run_id,
-        csv=task.csv,
+        csv=recipe.csv,
         query=recipe.query,
         rows_outside=exported.counts.outside,
     )

@@ -21,7 +21,6 @@ class ShardTask:
         shard: the shard table.
         table: the logical table's settings.
         window: the window of the run.
-        csv: the conventions of the file.
         limit: at most so many rows (a trial); None for all of them.
         count: whether the server counts the rows in the same snapshot.
         retries: further attempts after a transient error.
@@ -32,12 +31,16 @@ class ShardTask:
     shard: Shard
     table: TableConfig
     window: Window
-    csv: CsvFormat
     limit: int | None
     count: bool
     retries: int
     run_id: str
     first: Window | None = None
+
+    @property
+    def csv(self) -> CsvFormat:
+        """The conventions of the file."""
+        return self.table.csv
 
     @property
     def is_counted(self) -> bool:

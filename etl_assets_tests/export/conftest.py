@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from etl_assets.config import HostConfig
-from etl_assets.csv_format import CsvFormat
 from etl_assets.export.task import ShardTask
 from etl_assets.source.engines import Engines
 from etl_assets.tables.topology import Shard
@@ -36,7 +35,6 @@ def task() -> ShardTask:
         shard=Shard("orders", HOST, "shop", "t"),
         table=table_config("created_at"),
         window=day(),
-        csv=CsvFormat(),
         limit=None,
         count=True,
         retries=0,

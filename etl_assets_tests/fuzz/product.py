@@ -99,7 +99,6 @@ class Product:
             shard=shards[0],
             table=settings,
             window=window,
-            csv=settings.csv,
             limit=case.limit,
             count=True,
             retries=0,

@@ -114,10 +114,9 @@ class Exporter:
         spare = {"spare": options.pop("spare")} if "spare" in options else {}
         task = ShardTask(
             shard=Shard("orders", HOST, database, table),
-            table=settings or table_config(),
+            table=(settings or table_config()).model_copy(update={"csv": self.csv}),
             window=window or day(),
             **{
-                "csv": self.csv,
                 "limit": None,
                 "count": True,
                 "retries": 0,
