@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from etl_assets_tests.support.areas import Areas
+from etl_assets_tests.support.cluster import Cluster, orders_on
 from etl_assets_tests.support.exporting import DIGITS, Exporter
 from etl_assets_tests.support.servers import URL_VARIABLE, Server, running_server
 
@@ -27,6 +28,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # A short path: the socket's name must fit into 107 bytes.
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(server: Server) -> Iterator[Cluster]:
+    """Sixteen shard tables; a test that changes them takes that back."""
+    with orders_on(server) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

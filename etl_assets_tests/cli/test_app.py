@@ -1,6 +1,7 @@
 """What cannot be served: one line that says why, exit code 2, and nothing is created."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The command line in this process."""
-    monkeypatch.setattr(sys, "argv", ["etl-assets", *arguments])
-    return run()
+Refusal = Callable[..., str]
+
+
+@pytest.fixture
+def refusal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refusal:
+    """The one line that a command says in this process; nothing is created."""
+
+    def refused(*arguments: str) -> str:
+        before = sorted(folder.iterdir())
+        monkeypatch.setattr(sys, "argv", ["etl-assets", *arguments])
+        assert run() == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        (problem,) = shown.err.splitlines()
+        assert sorted(folder.iterdir()) == before
+        return problem
+
+    return refused
 
 
 def is_untouched(folder: Path) -> bool:
@@ -65,66 +82,39 @@ def is_untouched(folder: Path) -> bool:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_wrong_configuration_is_one_line_with_file_and_line(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
+    folder: Path, refusal: Refusal, name: str
 ) -> None:
     text, line, words = CONFIGURATIONS[name]
     Shop(folder).configure(text)
-    assert command(monkeypatch, *EXPORT) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    (problem,) = shown.err.splitlines()
+    problem = refusal(*EXPORT)
     assert problem.startswith(f"etl-assets: etl_assets.yaml:{line}: ")
     assert words in problem
     assert "opensesame" not in problem
-    assert is_untouched(folder)
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_a_wrong_command_is_one_line(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-) -> None:
+def test_a_wrong_command_is_one_line(refusal: Refusal, name: str) -> None:
     arguments, words = ARGUMENTS[name]
-    assert command(monkeypatch, *arguments) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    (problem,) = shown.err.splitlines()
+    problem = refusal(*arguments)
     assert problem.startswith("etl-assets: ")
     assert words in problem
-    assert is_untouched(folder)
 
 
 @pytest.mark.parametrize("lock", ["", "{}", "[1]", '{"patterns": [{"table": 1}]}', "\xff"])
-def test_a_broken_lock_is_one_line_with_its_file(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    lock: str,
-) -> None:
+def test_a_broken_lock_is_one_line_with_its_file(folder: Path, refusal: Refusal, lock: str) -> None:
     Shop(folder).configure(shards("[{host: demo, match: '^s'}]"))
     (folder / "etl_assets.lock").write_text(lock, encoding="latin-1")
-    assert command(monkeypatch, *EXPORT) == 2
-    (problem,) = capsys.readouterr().err.splitlines()
+    problem = refusal(*EXPORT)
     assert problem.startswith("etl-assets: etl_assets.lock:1")
     assert "discover" in problem
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"hosts: \x00\n"])
 def test_a_configuration_that_is_no_text_is_one_line(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    content: bytes,
+    folder: Path, refusal: Refusal, content: bytes
 ) -> None:
     (folder / "etl_assets.yaml").write_bytes(content)
-    assert command(monkeypatch, *EXPORT) == 2
-    (problem,) = capsys.readouterr().err.splitlines()
-    assert problem.startswith("etl-assets: etl_assets.yaml")
+    assert refusal(*EXPORT).startswith("etl-assets: etl_assets.yaml")
 
 
 @pytest.mark.parametrize("name", ["unknown host", "an unresolved match", "no YAML"])

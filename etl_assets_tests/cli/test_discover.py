@@ -1,24 +1,15 @@
 """`etl-assets discover`: the tables that patterns find, and what becomes of the lock."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from etl_assets.tables.lockfile import LOCK_NAME, read_lock
 from etl_assets_tests.support.checked import findings
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import etl_assets
-from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, small_shop
 from etl_assets_tests.support.wrong_configurations import shards
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables on a server."""
-    with orders_on(server) as made:
-        yield made
 
 
 def test_discover_resolves_patterns_that_export_then_uses(cluster: Cluster, tmp_path: Path) -> None:

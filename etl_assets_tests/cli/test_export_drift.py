@@ -2,28 +2,18 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from dagster import AssetCheckKey, AssetCheckSeverity, AssetKey
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from etl_assets.instance.home import HOME_NAME
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import instance_of
-from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, SHARDS, Shop, small_shop
 
 PARTITION = "partition: {every: day, start: 2026-11-01, column: created_at}"
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 def shop_with(folder: Path, settings: str, more: str = "") -> Shop:

@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.support.cluster import ROWS, Cluster, orders_on
+from etl_assets_tests.support.cluster import ROWS, Cluster
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import instance_of, step_pids
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
@@ -16,13 +15,6 @@ from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
 COLUMNS = ["id", "title", "price", "card_no", "note", "created_at"]
 WHERE = "id % 2 = 0 and title not like '%:x%'"
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

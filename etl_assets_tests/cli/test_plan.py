@@ -1,6 +1,5 @@
 """`etl-assets plan`: what would be exported, and what the servers have."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import pytest
 from etl_assets.cli.missing import missing_windows
 from etl_assets.tables.topology import load_topology
 from etl_assets_tests.support.checked import findings
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import etl_assets
-from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import CONFIG, SHARDS, Shop, small_shop
 from etl_assets_tests.support.wrong_configurations import changed, partition
 from etl_assets_tests.support.wrong_configurations import table as with_setting
@@ -21,13 +19,6 @@ WITH_PASSWORD = CONFIG.replace(
     "hosts:\n",
     "hosts:\n  shop-a: {url: mysql+pymysql://db-a.invalid, password: {env: SHOP_A_PASSWORD}}\n",
 )
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables on a server."""
-    with orders_on(server) as made:
-        yield made
 
 
 # plan

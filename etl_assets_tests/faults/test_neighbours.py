@@ -6,22 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import etl_assets
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import DAY, DAYS, small_shop
 
 EXPORT = ("export", "orders", "--partition")
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 @contextmanager

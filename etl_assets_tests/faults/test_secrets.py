@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.instance.home import HOME_NAME
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
@@ -24,13 +24,6 @@ database = etl_assets.definitions.defs.resources["database"]
 engine = database.engines.get("db", "")
 print(repr(database), str(database), database.engines, vars(database.engines), engine, engine.url)
 """
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from etl_assets.instance.home import HOME_NAME, write_settings
 from etl_assets.steps.slots import Slots
-from etl_assets_tests.support.cluster import ROWS, Cluster, orders_on
+from etl_assets_tests.support.cluster import ROWS, Cluster
 from etl_assets_tests.support.command import etl_assets
 from etl_assets_tests.support.recorded import instance_of
 from etl_assets_tests.support.running_command import Running, parent_of, running
@@ -20,13 +20,6 @@ from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
 SLEEP = "SLEEP(0.02) = 0"
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 def split_shop(cluster: Cluster, folder: Path, where: str = "", tables: int = 1) -> Shop:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from etl_assets_tests.support.cluster import orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import started_etl_assets
 from etl_assets_tests.support.recorded import instance_of, step_pids
-from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import DAY
 
 SPY = """
@@ -19,22 +18,21 @@ sys.addaudithook(_tell)
 """As sitecustomize: Python says each import that has to look for a module."""
 
 
-def test_a_step_imports_nothing(tmp_path: Path, server: Server) -> None:
+def test_a_step_imports_nothing(tmp_path: Path, cluster: Cluster) -> None:
     spy = tmp_path / "spy"
     spy.mkdir()
     told = tmp_path / "imports.txt"
     (spy / "sitecustomize.py").write_text(SPY.format(path=str(told)))
-    with orders_on(server) as cluster:
-        (database, _), *_ = cluster.shards
-        compressed = f"""    csv: {{compression: zstd}}
+    (database, _), *_ = cluster.shards
+    compressed = f"""    csv: {{compression: zstd}}
   plain:
     shards: [{{host: db, tables: "{database}.orders_{{00..03}}"}}]
     partition: {{every: day, start: 2026-11-01, column: created_at}}
 """
-        shop = cluster.shop(tmp_path / "shop", table=compressed)
-        command = ("export", "--partition", DAY)
-        done = started_etl_assets(shop.folder, *command, env={"PYTHONPATH": str(spy)})
-        assert done.code == 0, done.err
+    shop = cluster.shop(tmp_path / "shop", table=compressed)
+    command = ("export", "--partition", DAY)
+    done = started_etl_assets(shop.folder, *command, env={"PYTHONPATH": str(spy)})
+    assert done.code == 0, done.err
     with instance_of(shop.folder / ".dagster_home") as instance:
         steps = {
             str(pid)

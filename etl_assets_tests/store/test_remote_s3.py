@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets_tests.support.cluster import Cluster, orders_on
+from etl_assets_tests.support.cluster import Cluster
 from etl_assets_tests.support.command import Done, environment, etl_assets, started_etl_assets
 from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
 from etl_assets_tests.support.running_command import running
-from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, Shop, small_shop
 
 SECRET = "aws-secret-8fd2c1"
@@ -89,13 +88,6 @@ def into(shop: Shop, url: str, more: str = "") -> Shop:
     """The shop, exported to a URL."""
     shop.configure(f"{shop.text}output: {{directory: '{url}'{more}}}\n")
     return shop
-
-
-@pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
-    """Sixteen shard tables."""
-    with orders_on(server) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
