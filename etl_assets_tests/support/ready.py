@@ -4,6 +4,7 @@ An interpreter that imports Dagster takes a second, a fork of one that has done 
 is forked runs the console script itself, in a session of its own, as if it had just been started.
 """
 
+import atexit
 import functools
 import gc
 import importlib
@@ -33,7 +34,7 @@ def run_forked(
     Raises:
         TimeoutError: it has not ended in time; it is killed.
     """
-    asked, _ = _ready()
+    asked = _ready()
     request = json.dumps([str(folder), command, dict(env)]).encode()
     pipes = [os.pipe() for _ in range(3)]
     socket.send_fds(asked, [request], [writing for _, writing in pipes])
@@ -65,8 +66,8 @@ def _text(said: bytearray) -> str:
 
 
 @functools.cache
-def _ready() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    """This process's one, and the way to it; it ends when nobody holds the other end any more."""
+def _ready() -> socket.socket:
+    """The way to this process's one, which ends when nobody holds the other end any more."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         process = subprocess.Popen(
@@ -76,7 +77,13 @@ def _ready() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
             stdin=subprocess.DEVNULL,
             pass_fds=[its.fileno()],
         )
-    return mine, process
+
+    def close() -> None:
+        mine.close()
+        process.wait()
+
+    atexit.register(close)
+    return mine
 
 
 def _serve(asked: socket.socket) -> None:
