@@ -12,8 +12,9 @@ from dagster import AssetCheckResult
 
 from etl_assets.defs.asset_keys import table_key
 from etl_assets.defs.checks import rows_check
-from etl_assets.defs.io_managers import CsvIOManager, tell_notice
+from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.errors import EtlAssetsError
+from etl_assets.steps.notices import notice
 from etl_assets.store.complete import StagedWindow, stage_window
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
@@ -47,18 +48,18 @@ def complete_after_shards(
     Dagster is told of the logical table's new files, which nobody has asked for by its name.
     """
     csv: CsvIOManager = context.resources.csv
-    notice = partial(tell_notice, context.get_step_execution_context())
+    say = partial(notice, context.get_step_execution_context())
     try:
         staged = staged_window(csv, table, window)
         with staged.merged or nullcontext():
             check = rows_check(table, staged.manifest.shards)
             if check is not None and has_refused_rows(table, check):
-                notice(f"{table.name} {window.key}: not complete, {check.description}")
+                say(f"{table.name} {window.key}: not complete, {check.description}")
                 return
-            metadata = csv.commit_window(staged, notice)
+            metadata = csv.commit_window(staged, say)
     except EtlAssetsError as error:
         # The shards are exported and proven all the same.
-        notice(f"{table.name} {window.key}: not complete: {error}")
+        say(f"{table.name} {window.key}: not complete: {error}")
         return
     context.log_event(
         dg.AssetMaterialization(

@@ -11,8 +11,7 @@ from pydantic import Field
 from etl_assets.csv_format import RecordReader
 from etl_assets.defs.asset_keys import shard_of
 from etl_assets.errors import UsageError
-from etl_assets.private.dagster import EngineEventData
-from etl_assets.steps.notices import NOTICE_EVENT
+from etl_assets.steps.notices import notice
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import StagedWindow
 from etl_assets.store.folder import Folder
@@ -35,16 +34,10 @@ if TYPE_CHECKING:
 _PREVIEW_CELL = 60
 
 
-def tell_notice(step: Any, text: str) -> None:
-    """Say something in the run's log that the command line shows as well."""
-    event = EngineEventData({NOTICE_EVENT: text})
-    step.instance.report_engine_event(text, step.dagster_run, event, step_key=step.step.key)
-
-
-def tell_removed(step: Any, done: CommittedShard) -> None:
+def notice_removed(step: Any, done: CommittedShard) -> None:
     """Say what went with a shard's older file, where anything did."""
     if done.removed:
-        tell_notice(step, f"{done.manifest.shard}: removed its older {', '.join(done.removed)}")
+        notice(step, f"{done.manifest.shard}: removed its older {', '.join(done.removed)}")
 
 
 class CsvIOManager(dg.ConfigurableIOManager):
@@ -77,12 +70,12 @@ class CsvIOManager(dg.ConfigurableIOManager):
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
 
     def commit_window(
-        self, staged: StagedWindow, notice: Callable[[str], object]
+        self, staged: StagedWindow, say: Callable[[str], object]
     ) -> Mapping[str, Any]:
-        """Prove a window; gives what Dagster shows of it. `notice` is told what is removed."""
+        """Prove a window; gives what Dagster shows of it. `say` is called with what is removed."""
         folder = self.folder(staged.manifest.table, staged.manifest.partition)
         if removed := commit_window(folder, staged, shards_gone=self.shards_gone):
-            notice(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
+            say(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
         return _table_metadata(staged.manifest, folder)
 
     def shard_metadata(self, done: CommittedShard) -> Mapping[str, Any]:
@@ -114,14 +107,14 @@ class CsvIOManager(dg.ConfigurableIOManager):
                 folder = self.folder(obj.manifest.table, obj.manifest.partition)
                 with obj:
                     done = commit_shard(folder, obj)
-                tell_removed(context.step_context, done)
+                notice_removed(context.step_context, done)
                 context.add_output_metadata(self.shard_metadata(done))
             case CommittedShard():
                 context.add_output_metadata(self.shard_metadata(obj))
             case StagedWindow():
                 with obj.merged or nullcontext():
-                    notice = partial(tell_notice, context.step_context)
-                    context.add_output_metadata(self.commit_window(obj, notice))
+                    say = partial(notice, context.step_context)
+                    context.add_output_metadata(self.commit_window(obj, say))
             case _:
                 raise UsageError(
                     f"the output of {context.asset_key.to_user_string()}",

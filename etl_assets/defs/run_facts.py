@@ -26,13 +26,10 @@ def exporter_of(
     if run.asset_selection:
         keys &= run.asset_selection
     steps = run.step_keys_to_execute
-    shards = {
-        shard
-        for lane in lanes_of(config, table)
-        if steps is None or lane.name in steps
-        for shard in lane.shards
-        if shard_key(shard) in keys
-    }
+    shards = {shard for shard in table.shards if shard_key(shard) in keys}
+    if steps is not None:
+        lanes = [lane for lane in lanes_of(config, table) if lane.name in steps]
+        shards &= {shard for lane in lanes for shard in lane.shards}
     asked_at = partial(_asked_at, context.instance)
     since = asked_at(context.run_id) or datetime.now(UTC)
 

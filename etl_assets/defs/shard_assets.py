@@ -13,7 +13,7 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import shard_key, source_key
 from etl_assets.defs.checks import CAUSE, checked_partition
 from etl_assets.defs.completing import complete_after_shards
-from etl_assets.defs.io_managers import CsvIOManager, tell_removed
+from etl_assets.defs.io_managers import CsvIOManager, notice_removed
 from etl_assets.defs.partitions import (
     first_window,
     partitions_of,
@@ -289,7 +289,7 @@ def _committed(
         except StoreError as error:
             # It names a file; which shard that is has to be said too.
             raise ShardError(f"{task.shard}: {error}") from error
-    tell_removed(context.get_step_execution_context(), done)
+    notice_removed(context.get_step_execution_context(), done)
     return done
 
 

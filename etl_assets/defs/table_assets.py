@@ -69,7 +69,7 @@ def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[A
         if is_selected:
             # Once a run, not with each shard.
             if lost := csv.folder(table.name, window.key).unlocked():
-                notice(context, lost)
+                notice(context.get_step_execution_context(), lost)
             staged = staged_window(csv, table, window)
         else:
             # The check alone, which may be executed without the asset.

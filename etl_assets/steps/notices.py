@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -12,18 +14,14 @@ NOTICE_EVENT = "etl_assets_notice"
 """The metadata of an engine event that the command line shows while the run goes on."""
 
 
-def notice(context: dg.OpExecutionContext, text: str) -> None:
-    """Tell it from within a step."""
-    context.instance.report_engine_event(
-        text,
-        context.run,
-        EngineEventData({NOTICE_EVENT: text}),
-        step_key=context.get_step_execution_context().step.key,
-    )
+def notice(step: Any, text: str) -> None:
+    """Say it from within a step, given Dagster's context of it, which IO managers have too."""
+    event = EngineEventData({NOTICE_EVENT: text})
+    step.instance.report_engine_event(text, step.dagster_run, event, step_key=step.step.key)
 
 
 @contextmanager
 def saying_who_is_waited_for(context: dg.OpExecutionContext) -> Iterator[None]:
-    """Tell of every lock that this step has to wait for."""
-    with while_waiting(lambda text: notice(context, text)):
+    """Say who holds each lock that this step has to wait for."""
+    with while_waiting(partial(notice, context.get_step_execution_context())):
         yield

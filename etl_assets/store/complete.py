@@ -43,7 +43,7 @@ def complete_window(folder: Folder, request: WindowRequest) -> TableManifest:
         )
     _refuse_older(whole, record)
     _refuse_otherwise(whole, request)
-    _refuse_drift(whole, request.on_drift)
+    refuse_drift(whole, request.on_drift)
     return TableManifest.of(whole)
 
 
@@ -175,7 +175,12 @@ def _refuse_otherwise(manifests: Sequence[ShardManifest], request: WindowRequest
         )
 
 
-def _refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None:
+def refuse_drift(manifests: Sequence[ShardManifest], on_drift: OnDrift) -> None:
+    """Refuse shards whose columns differ by more than `on_drift` allows.
+
+    Raises:
+        IncompleteError: it names some of them.
+    """
     first = manifests[0]
     shape = _shape if on_drift == "fail" else _loose_shape
     different = [manifest for manifest in manifests if shape(manifest) != shape(first)]

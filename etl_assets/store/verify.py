@@ -9,8 +9,9 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from etl_assets.errors import CsvError, StoreError
+from etl_assets.errors import CsvError, IncompleteError, StoreError
 from etl_assets.printable import printable
+from etl_assets.store.complete import refuse_drift
 from etl_assets.store.folder import Folder
 from etl_assets.store.leftovers import CsvFiles, gone_files, unknown_copies
 from etl_assets.store.manifest import (
@@ -103,7 +104,19 @@ def _window(folder: Folder, request: WindowRequest) -> Iterator[str]:
         yield from _otherwise(folder, manifest, request, record)
     yield from _extra(folder, names, request, manifests, record)
     yield from _table(folder, manifests, shards, record)
+    yield from _drift(folder, manifests, request)
     yield from _merged(folder, request)
+
+
+def _drift(
+    folder: Folder, manifests: Sequence[ShardManifest], request: WindowRequest
+) -> Iterator[str]:
+    """Shards that are whole and not of one shape."""
+    try:
+        if manifests:
+            refuse_drift(manifests, request.on_drift)
+    except IncompleteError as error:
+        yield f"{folder.location('')}: {error}"
 
 
 def _ongoing(folder: Folder) -> ExportRecord | None:

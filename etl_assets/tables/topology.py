@@ -17,6 +17,7 @@ from etl_assets.tables.lockfile import Lock, read_lock
 
 MAX_PATTERN_TABLES = 1_000_000
 MAX_NAME_BYTES = 200
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,6 +54,9 @@ def safe_name(name: str) -> str:
     Unicode letters, digits, `_` and `-` stay; any other character is percent-encoded, so that
     no name can leave its folder and a dot only ever separates.
     """
+    # Thousands of names are asked for in each step, and most are plain.
+    if _PLAIN_NAME.fullmatch(name):
+        return name
     return "".join(
         char
         if char in "_-" or unicodedata.category(char) in {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"}

@@ -16,6 +16,7 @@ from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.opening import open_folder
 from etl_assets.store.verify import verify_window
 from etl_assets_tests.support.exported import (
+    COLUMNS,
     KEY,
     PLAIN,
     REQUEST,
@@ -168,3 +169,13 @@ def test_a_file_in_place_of_the_window_is_an_error_in_one_line(tmp_path: Path) -
     (tmp_path / "window").write_text("")
     with pytest.raises(StoreError, match="Not a directory"):
         findings(tmp_path / "window")
+
+
+def test_a_window_of_united_columns_is_none_where_they_have_to_be_the_same(window: Path) -> None:
+    folder = LocalFolder(window)
+    export_shard(folder, SHARDS[2], [(1, "a")], columns=(COLUMNS[0], ("name", "varchar(60)")))
+    united = window_request(on_drift="union")
+    folder.write_json(TABLE_MANIFEST, complete_window(folder, united).as_json())
+    assert list(verify_window(folder, united)) == []
+    (finding,) = verify_window(folder, REQUEST)
+    assert "orders: the columns of its shards differ" in finding
