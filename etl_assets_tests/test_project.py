@@ -23,6 +23,8 @@ from etl_assets.config import passwords as config_passwords
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
 from etl_assets.instance.compute_logs import RedirectingComputeLogManager
+from etl_assets.instance.launcher import ExportRunLauncher
+from etl_assets.instance.storage import KeptEventLogStorage
 from etl_assets.store.manifest import ShardManifest, TableManifest
 from etl_assets.tables.topology import expand
 
@@ -63,6 +65,21 @@ def test_dagster_yaml_is_read_without_a_warning(
         assert concurrency.run_queue_config is not None
         assert concurrency.run_queue_config.max_concurrent_runs == 4
     assert not caplog.records
+
+
+def test_a_home_of_before_names_the_same_classes_by_their_old_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    settings = (INSTANCE / "dagster.yaml").read_text(encoding="utf-8")
+    assert settings.count("module: etl_assets.instance.") == 3
+    (tmp_path / "dagster.yaml").write_text(
+        settings.replace("etl_assets.instance", "etl_assets.defs")
+    )
+    with DagsterInstance.get() as instance:
+        assert isinstance(instance.compute_log_manager, RedirectingComputeLogManager)
+        assert isinstance(instance.run_launcher, ExportRunLauncher)
+        assert isinstance(instance.event_log_storage, KeptEventLogStorage)
 
 
 def test_every_setting_of_dagster_yaml_gives_its_reason() -> None:

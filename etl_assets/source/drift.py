@@ -85,7 +85,7 @@ def compare(
     return findings, catalog
 
 
-def columns_of(shard: Shard, catalog: Catalog) -> Columns | None:
+def known_columns(shard: Shard, catalog: Catalog) -> Columns | None:
     """The columns of a shard table; None where it is not there."""
     return catalog.get(shard.host, {}).get((shard.database, shard.shard_table))
 
@@ -102,13 +102,13 @@ def read_united_columns(engines: Engines, table: LogicalTable) -> Columns:
         host: tables_of(engines, host, sorted({s.database for s in table.shards if s.host == host}))
         for host in hosts
     }
-    known = {shard: columns_of(shard, catalog) for shard in table.shards}
+    known = {shard: known_columns(shard, catalog) for shard in table.shards}
     return united_columns({shard: columns for shard, columns in known.items() if columns})
 
 
 def _missing(table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
     for shard in table.shards:
-        if shard.host in catalog and columns_of(shard, catalog) is None:
+        if shard.host in catalog and known_columns(shard, catalog) is None:
             yield Finding(table.name, str(shard), "missing on the server")
 
 
@@ -136,7 +136,7 @@ def _extra(
 
 def _differing(table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
     settings = table.settings
-    known = {shard: columns_of(shard, catalog) for shard in table.shards}
+    known = {shard: known_columns(shard, catalog) for shard in table.shards}
     there = {shard: columns for shard, columns in known.items() if columns}
     united: Columns | None = None
     if settings.on_drift == "union":
@@ -164,7 +164,7 @@ def _differing(table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
 def _hidden(engines: Engines, table: LogicalTable, catalog: Catalog) -> Iterator[Finding]:
     """Shard tables of which the account may not see all columns."""
     for shard in table.shards:
-        columns = columns_of(shard, catalog)
+        columns = known_columns(shard, catalog)
         if columns is None:
             continue
         backend = engines.backend(shard.host)
@@ -183,7 +183,7 @@ def rows_outside(
 ) -> Iterator[Finding]:
     """Every shard table with rows that are in no window; `first` is the table's first window."""
     for shard in table.shards:
-        columns = columns_of(shard, catalog)
+        columns = known_columns(shard, catalog)
         if columns is None:
             continue
         try:
