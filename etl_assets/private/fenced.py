@@ -5,18 +5,33 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 
-class Fenced(NamedTuple):
-    """A private name.
+class Use(NamedTuple):
+    """What some private names are for.
 
     Attributes:
-        place: the module that has it.
-        use: what it is for.
-        moved: what to do when it is not there any more, or is another thing.
+        purpose: what is done with them.
+        moved: what to do when one is not there any more, or is another thing.
     """
 
-    place: str
-    use: str
+    purpose: str
     moved: str
+
+
+class Fenced(NamedTuple):
+    """A private name: the module that has it, and its use."""
+
+    place: str
+    use: Use
+
+
+def fence(uses: Mapping[Use, Mapping[str, str]]) -> dict[str, Fenced]:
+    """Private names, given for each use by the modules that have them, with blanks between."""
+    return {
+        name: Fenced(place, use)
+        for use, names in uses.items()
+        for place, listed in names.items()
+        for name in listed.split()
+    }
 
 
 def fetch(names: Mapping[str, Fenced], name: str) -> Any:
@@ -39,5 +54,5 @@ def advice(name: str, fenced: Fenced) -> str:
     """What to do when a name has moved."""
     return (
         f"expected {fenced.place}.{name}, got none, or another one; "
-        f"it is for {fenced.use}; fix: {fenced.moved}"
+        f"it is for {fenced.use.purpose}; fix: {fenced.use.moved}"
     )

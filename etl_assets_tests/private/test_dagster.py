@@ -141,7 +141,7 @@ def test_a_plan_and_its_steps_can_be_changed_by_copies() -> None:
 
 
 def test_a_storage_has_what_the_kept_one_changes(tmp_path: Path) -> None:
-    told = dagster.NAMES["DagsterSqliteStorage"].moved
+    told = dagster.NAMES["DagsterSqliteStorage"].use.moved
     with instance_of(tmp_path) as instance:
         theirs: Any = fetch(dagster.NAMES, "DagsterSqliteStorage")(str(tmp_path / "theirs"))
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.private import dagster, dagster_celery
-from etl_assets.private.fenced import Fenced, fetch
+from etl_assets.private.fenced import Fenced, Use, fetch
 
 PACKAGE = Path(dagster.__file__).parent.parent
 PRIVATE = re.compile(r"\bdagster\._|dagster_shared|dagster_celery\.|_forkserver|\bpymysql\._")
@@ -40,7 +40,7 @@ def test_type_checkers_see_the_names_that_there_are(module: object) -> None:
 
 @pytest.mark.parametrize("place", ["dagster._gone", "dagster._core.events"])
 def test_a_name_that_has_moved_says_what_to_do(place: str) -> None:
-    names = {"Gone": Fenced(place, "nothing", "do without it")}
+    names = {"Gone": Fenced(place, Use("nothing", "do without it"))}
     with pytest.raises(ImportError) as error:
         fetch(names, "Gone")
     told = f"expected {place}.Gone, got none, or another one; it is for nothing; fix: do without it"
