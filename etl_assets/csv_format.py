@@ -131,7 +131,7 @@ class CsvFormat:
         Raises:
             CsvError: it does not.
         """
-        return _behind(self.mark, blocks, "a byte order mark")
+        return _after(self.mark, blocks, "a byte order mark")
 
     def body(self, blocks: Iterable[bytes], names: Iterable[str]) -> Iterator[bytes]:
         """A file's blocks without all that stands before the first row.
@@ -139,10 +139,10 @@ class CsvFormat:
         Raises:
             CsvError: the file does not begin so.
         """
-        return _behind(self.head(names), blocks, "the header of its columns")
+        return _after(self.head(names), blocks, "the header of its columns")
 
 
-def _behind(beginning: bytes, blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+def _after(beginning: bytes, blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
     """The blocks without the bytes that they must begin with."""
     missing = beginning
     for block in blocks:

@@ -55,7 +55,7 @@ def requested_exports(config: ExportConfig, options: ExportOptions) -> list[Expo
         raise UsageError("--resume", expected="a full export", got="--limit beside it")
     executor = config.execution.executor
     if options.processes is not None and executor in ("in_process", "celery"):
-        # How many shards Celery's workers export at a time they were told when they were started.
+        # How many shards a Celery worker exports at a time is an option of its own start.
         raise UsageError("--processes", expected="execution.executor: multiprocess", got=executor)
     if not options.partitions and options.first is None and options.last is None:
         raise UsageError("--partition", expected="a key, or --from and --to", got="none")

@@ -14,7 +14,7 @@ from typing import TextIO
 
 _PAUSE_SECONDS = 0.1
 _STALLED_SECONDS = 1.0
-"""How long a reader who takes nothing is waited for once the command was told to end."""
+"""How long a reader who takes nothing is waited for once the command was asked to end."""
 
 _lost: dict[int, OSError] = {}
 _hurried = threading.Event()

@@ -1,7 +1,7 @@
 """One run from its record to its end, whatever happens to it.
 
 The supervisor alone handles signals. It forks a worker, shows what the run's events say, and
-leaves nothing behind: no process, no claimed slot, no run that seems to be running for ever.
+leaves nothing over: no process, no claimed slot, no run that seems to be running for ever.
 """
 
 import time
@@ -80,7 +80,7 @@ def _wait(
     interrupts: Interrupts,
     follow: "_Follower",
 ) -> None:
-    """Until the worker has ended, or has been told to and its grace is over."""
+    """Wait until the worker has ended, or its grace after an interrupt is over."""
     give_up: float | None = None
     while not worker.poll():
         time.sleep(_POLL_SECONDS)

@@ -65,7 +65,7 @@ def _where_problems(
 
 
 def missing_packages(config: ExportConfig) -> Iterator[tuple[Location, str]]:
-    """What would only be told when the first file is written."""
+    """What would otherwise fail as late as the first file is written."""
     if "://" in config.directory:
         # Imported where it is used: most write into a local folder.
         import fsspec  # noqa: PLC0415

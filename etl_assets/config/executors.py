@@ -30,7 +30,7 @@ _PACKAGES: Mapping[str, str] = {
     "k8s": "dagster_k8s",
     "docker": "dagster_docker",
 }
-"""The package behind an executor; the extra that brings it is called as the executor."""
+"""The package that an executor needs; the extra that brings it has the executor's name."""
 
 
 def _url_or_reference(value: object) -> object:

@@ -222,7 +222,7 @@ class ExportConfig(Model):
             return value
         tables, output = value.get("tables"), value.get("output")
         general = output.get("csv") if isinstance(output, dict) else None
-        # Wrong ones are told where they stand, not in every table.
+        # Wrong ones are reported where they stand, not once a table.
         if isinstance(tables, dict) and isinstance(general, dict) and _are_conventions(general):
             inherited = {name: _inherited(general, table) for name, table in tables.items()}
             return {**value, "tables": inherited}

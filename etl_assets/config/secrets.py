@@ -29,7 +29,7 @@ _ASSIGNED = re.compile(r"(?P<name>[\w.%-]+)(?:=|[\"']\s*:\s*)[\"']?(?P<value>[^\
 _HANDED = re.compile(
     r"(?<!\S)--?(?P<option>[\w-]+)\s+[\"']?[^\s\"'$-]|(?P<header>[\w-]+):[ \t]+[^\s$]"
 )
-"""What a command gets behind an option, or in a header of HTTP; a shell's variable is none."""
+"""What a command gets after an option, or in a header of HTTP; a shell's variable is none."""
 _IN_A_QUERY = frozenset({"key", "code"})
 """Names that are a secret's in the query of a URL alone."""
 
@@ -67,7 +67,7 @@ def holds_secret(text: str) -> bool:
 
 
 def command_holds_secret(words: Sequence[str]) -> bool:
-    """Whether a command has a secret in it, also as a word of its own, as behind `--password`."""
+    """Whether a command has a secret in it, also as a word of its own, as after `--password`."""
     for found in _HANDED.finditer(" ".join(words)):
         option, header = (found[group] or "" for group in ("option", "header"))
         # `--secret NAME` asks for one.

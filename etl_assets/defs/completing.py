@@ -45,7 +45,7 @@ def complete_after_shards(
 ) -> None:
     """Complete a window after the last of its shards; where it is not complete, say why.
 
-    Dagster is told of the logical table's new files, which nobody has asked for by its name.
+    Dagster shows the logical table's new files, though its own step was not asked for.
     """
     csv: CsvIOManager = context.resources.csv
     say = partial(notice, context.get_step_execution_context())

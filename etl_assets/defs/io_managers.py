@@ -137,7 +137,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
 
 
 def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:
-    """The manifests behind an asset: all of its table's, or its own.
+    """The manifests of an asset's files: those of all shards, or its own.
 
     Raises:
         UsageError: there is none, or one of another window, so nothing proves the files.

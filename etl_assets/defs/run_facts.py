@@ -60,7 +60,7 @@ def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
 
 
 def ancestors(context: dg.OpExecutionContext) -> set[str]:
-    """The runs that this one repeats, the latest of them first."""
+    """The run that this one repeats, the one which that repeats, and so on."""
     found: set[str] = set()
     run: dg.DagsterRun | None = context.run
     while run is not None and run.parent_run_id is not None and run.parent_run_id not in found:

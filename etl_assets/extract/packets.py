@@ -203,7 +203,7 @@ def _packet_ends(data: memoryview, start: int) -> Positions:
 
 
 def _likely_ends(data: Bytes) -> Positions:
-    """Where the first packets end, as many as can be told from what a header looks like.
+    """Where the first packets end, as many as are certain from what a header looks like.
 
     The length of a short packet has a zero in its third byte, which text hardly ever holds. A
     place before such a byte is taken for a packet's start when the place where it says that the

@@ -70,7 +70,7 @@ def _stream(connection: Connection, query: ShardQuery) -> Iterator[Any]:
     driver: Any = connection.connection.dbapi_connection
     usual = driver.cursorclass
     # An unbuffered cursor sends the query and reads the column definitions, no row. SQLAlchemy's
-    # own `stream_results`, which the connection may have been told before, fetches the first row.
+    # own `stream_results`, which the connection may have from before, fetches the first row.
     driver.cursorclass = SSCursor
     try:
         result = connection.execute(query.rows, execution_options={"stream_results": False})

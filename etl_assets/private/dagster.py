@@ -42,7 +42,7 @@ NAMES = fence(
     {
         Use(
             "checking the configuration's `execution.k8s` and `docker`",
-            "see how `dg.validate_run_config` names its errors, and do so in steps/container_steps",
+            "see how `dg.validate_run_config` names errors, and do so in steps/container_steps.py",
         ): {
             "dagster._config": "process_config validate_config",
             "dagster._config.errors": "DagsterEvaluationErrorReason EvaluationError",

@@ -1,4 +1,4 @@
-"""The seam between exporting and the kinds of databases: what each of them is asked and told.
+"""The seam between exporting and the kinds of databases: all that is asked of one.
 
 A kind of database is a class of its own, in a room beside this module; `backends` names them all.
 Nobody else asks which database it is. What is the same for all of them does not belong here.

@@ -1,4 +1,4 @@
-"""Every kind of database that there is: a new one is named here, and in `hosts` of `config`."""
+"""Every kind of database: a new one is named here, and in `BackendName` of `config.sql_text`."""
 
 from collections.abc import Mapping
 

@@ -12,7 +12,7 @@ from etl_assets.source.engines import Engines
 from etl_assets.source.failures import server_text
 from etl_assets.source.query import MOST_OUTSIDE, outside_condition
 from etl_assets.source.schema import matching_tables, tables_of
-from etl_assets.source.snapshot import count_rows
+from etl_assets.source.snapshot import count_where
 from etl_assets.tables.columns import (
     Columns,
     differences,
@@ -187,7 +187,7 @@ def rows_outside(
         if columns is None:
             continue
         try:
-            rows = count_rows(
+            rows = count_where(
                 engines, shard, outside_condition(shard, columns, first, table.settings)
             )
         except DBAPIError as error:

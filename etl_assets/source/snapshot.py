@@ -33,7 +33,7 @@ def open_snapshot(
         yield snapshot
 
 
-def count_rows(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]) -> int:
+def count_where(engines: Engines, shard: Shard, condition: sa.ColumnElement[bool]) -> int:
     """How many rows of a shard table fulfil a condition."""
     with open_snapshot(engines, shard) as snapshot:
         table = snapshot.backend.table(shard)

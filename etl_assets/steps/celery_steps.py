@@ -28,7 +28,7 @@ from etl_assets.steps.owned import OwnedExecutor, set_pool_limits
 _SETTINGS = {
     # A worker may be started before its broker.
     "broker_connection_retry_on_startup": True,
-    # Says which worker has a step, so that the end of the worker can be told.
+    # Says which worker has a step, so that the end of the worker is noticed.
     "task_track_started": True,
     # Dagster writes the events of a step to stderr: no warnings.
     "worker_redirect_stdouts_level": "INFO",

@@ -45,10 +45,10 @@ def hearing_interrupts() -> Iterator[Callable[[], None]]:
 
 
 def refuse_canceled(run: dg.DagsterRun) -> None:
-    """End a step whose run was told to stop before the step's process was there to hear it.
+    """End a step whose run was asked to stop before the step's process was there to hear it.
 
-    Dagster's executor tells the processes that it has, and then starts those that it has announced;
-    a queue may keep a step for longer than its run lives.
+    Dagster's executor interrupts the processes that it has, and then starts those that it has
+    announced; a queue may keep a step for longer than its run lives.
 
     Raises:
         DagsterExecutionInterruptedError: the run is canceling, or has ended.

@@ -70,7 +70,7 @@ def known_sizes(
         for shard in table.shards if not found else ():
             if BACKENDS[config.hosts[shard.host].backend].has_statistics:
                 unknown.setdefault(shard.host, []).append(shard)
-    told: list[Sizes] = []
+    answers: list[Sizes] = []
 
     def ask(host: str, shards: list[Shard]) -> None:
         engines = Engines(config.hosts, config.home)
@@ -80,7 +80,7 @@ def known_sizes(
             free_slot(instance, host, limit) as is_free,
         ):
             if is_free:
-                told.append(server_sizes(engines, host, shards))
+                answers.append(server_sizes(engines, host, shards))
         engines.dispose()
 
     threads = [threading.Thread(target=ask, args=one, daemon=True) for one in unknown.items()]
@@ -89,6 +89,6 @@ def known_sizes(
     until = time.monotonic() + _PATIENCE_SECONDS
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    for one in told:
+    for one in answers:
         sizes |= one
     return sizes

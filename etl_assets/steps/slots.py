@@ -33,11 +33,11 @@ def connection_slots(
     slots = Slots(context.instance, host, limit, wanted)
     needed = wanted if wanted == 1 else min(wanted + 1, limit)
     began = time.monotonic()
-    told = False
+    has_said = False
     try:
         while not slots.gather(needed):
-            if not told and time.monotonic() - began > _PATIENCE_SECONDS:
-                told = True
+            if not has_said and time.monotonic() - began > _PATIENCE_SECONDS:
+                has_said = True
                 context.log.info("waiting for %s of the %s connections to %s", needed, limit, host)
             time.sleep(_POLL_SECONDS)
         yield slots

@@ -2,7 +2,7 @@
 
 The UI plans with the definitions that it has loaded, and the run loads the configuration anew: it
 would export the old shards, and the new ones would be missing. Each step bears a fingerprint of
-what a plan depends on, so that old plans can be told from new ones.
+what a plan depends on, so that old plans differ from new ones.
 """
 
 import hashlib

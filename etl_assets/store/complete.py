@@ -61,7 +61,7 @@ class StagedWindow:
 
 
 def stage_window(folder: Folder, request: WindowRequest) -> StagedWindow:
-    """Complete a window, and merge its files where that is request.
+    """Complete a window, and merge its files where that is asked for.
 
     Raises:
         IncompleteError: as `complete_window`, or a file is not what its manifest says.

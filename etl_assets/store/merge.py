@@ -85,7 +85,7 @@ def _blocks_of_file(folder: Folder, claim: Claim, prefix: bytes) -> Iterator[Blo
 
     plain = decompressed(stored(), claim.csv.compression)
     rows = 0
-    for block in _behind(prefix, claim.csv.body(plain, claim.names)):
+    for block in _prefixed(prefix, claim.csv.body(plain, claim.names)):
         rows += block.rows
         yield block
     if rows != claim.rows:
@@ -101,7 +101,7 @@ def shard_prefix(shard: Shard, csv_format: CsvFormat) -> bytes:
     return (record.removesuffix("\n") + csv_format.delimiter).encode()
 
 
-def _behind(prefix: bytes, blocks: Iterable[bytes]) -> Iterator[Block]:
+def _prefixed(prefix: bytes, blocks: Iterable[bytes]) -> Iterator[Block]:
     """Records with a prefix in front of each, however the blocks cut them."""
     inside = False
     begins = True

@@ -1,9 +1,9 @@
-"""Charter: which export a window is in the midst of, from its first commit to `_manifest.json`.
+"""Which export a window is in the midst of, from its first commit to `_manifest.json`.
 
 A window that is complete says so by `_manifest.json`. Whoever replaces the first of its shards
 writes `_export.json` beside it, then takes `_manifest.json` away, and only then touches a shard;
 whoever completes the window writes `_manifest.json` first and then takes `_export.json` away. So
-wherever somebody is killed:
+wherever one of them is killed:
 
 * beside `_manifest.json` everything is as that says, and an `_export.json` there says nothing;
 * without it, `_export.json` says which shards are yet to be exported. What it calls older is

@@ -61,7 +61,7 @@ def read_export(
     Raises:
         IncompleteError: the window's `_manifest.json` is missing or stale.
         CsvError: a file is unproven, or is not what its manifest says.
-        UsageError: a column that there is not, or the file of all shards.
+        UsageError: a column that is not there, or the file of all shards.
         StoreError: a file cannot be read.
     """
     if decimals not in get_args(Decimals):

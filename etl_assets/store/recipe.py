@@ -20,7 +20,7 @@ OnDrift: TypeAlias = Literal["fail", "union"]
 
 _SAME_WINDOW = timedelta(hours=1)
 """Windows of one key and one time zone that differ by no more than this are one: cadences differ by
-more, and what a shift of clocks at a window's edge means is told by whoever knows the calendar."""
+more, and where clocks shift at a window's edge, its instants depend on whose calendar says so."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What an object store means by refusing, and what to do about it.
 
-The libraries of S3 say it by codes, or by errors of their own where no answer came; those of other
-stores are told as they are.
+The libraries of S3 say it by codes, or by errors of their own where no answer came; what other
+stores say is shown as it is.
 """
 
 import re
@@ -72,7 +72,7 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def _codes(error: BaseException | None) -> Iterator[str]:
-    """The store's codes and the library's errors behind an error, the outermost first."""
+    """The store's codes and the library's errors that an error comes from, the outermost first."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):

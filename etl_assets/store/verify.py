@@ -123,7 +123,7 @@ def _ongoing(folder: Folder) -> ExportRecord | None:
     try:
         return ongoing_export(folder)
     except StoreError:
-        # What is there and cannot be read is told of by its name.
+        # What is there and cannot be read is reported under its own name.
         return None
 
 
@@ -260,7 +260,7 @@ def _merged(folder: Folder, request: WindowRequest) -> Iterator[str]:
     """The file of all shards."""
     manifest = _table_manifest(folder)
     if manifest is None:
-        # Told already: nothing says what the file has to hold.
+        # `_table` has reported it: nothing says what the file has to hold.
         return
     if manifest.merged is not None:
         yield from verify_file(folder, Claim.of_merged(manifest, manifest.merged))

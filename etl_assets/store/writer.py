@@ -40,8 +40,8 @@ def write_records(
     """Write the header and all blocks; the file is complete but not committed.
 
     `on_progress` is called with each block: the rows that have come, the bytes that are stored.
-    `after` is appended as it stands: what `write_part` has stored. Its rows are not counted, and
-    nothing is told of it.
+    `after` is appended as it stands: what `write_part` has stored. Its rows are neither counted
+    nor reported to `on_progress`.
     """
     digest = hashlib.sha256()
 

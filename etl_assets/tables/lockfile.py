@@ -24,7 +24,7 @@ Names: TypeAlias = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Lock:
+class LockFile:
     """What was resolved."""
 
     resolved: Mapping[PatternKey, Names] = field(default_factory=dict)
@@ -43,7 +43,7 @@ def natural_order(name: tuple[str, str]) -> list[tuple[int, int, str]]:
     ]
 
 
-def read_lock(folder: Path) -> Lock:
+def read_lock(folder: Path) -> LockFile:
     """The lock beside the configuration; an empty one where there is none.
 
     Raises:
@@ -51,10 +51,10 @@ def read_lock(folder: Path) -> Lock:
     """
     path = folder / LOCK_NAME
     if not path.exists():
-        return Lock()
+        return LockFile()
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["patterns"]
-        return Lock({_key(entry): _names(entry) for entry in entries})
+        return LockFile({_key(entry): _names(entry) for entry in entries})
     except json.JSONDecodeError as error:
         raise _corrupt(error.lineno, error.msg) from None
     except OSError as error:

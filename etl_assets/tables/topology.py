@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import bracex
 
 from etl_assets.config import ExportConfig, ShardPattern, TableConfig
-from etl_assets.tables.lockfile import Lock, read_lock
+from etl_assets.tables.lockfile import LockFile, read_lock
 
 MAX_PATTERN_TABLES = 1_000_000
 MAX_NAME_BYTES = 200
@@ -111,7 +111,7 @@ def load_topology(config: ExportConfig) -> tuple[LogicalTable, ...]:
     )
 
 
-def _shards(config: ExportConfig, lock: Lock, table: str) -> Iterator[Shard]:
+def _shards(config: ExportConfig, lock: LockFile, table: str) -> Iterator[Shard]:
     seen: set[Shard] = set()
     for index, pattern in enumerate(config.tables[table].shards):
         key = "match" if pattern.match is not None else "tables"
@@ -128,7 +128,7 @@ def _shards(config: ExportConfig, lock: Lock, table: str) -> Iterator[Shard]:
             yield shard
 
 
-def _names(pattern: ShardPattern, lock: Lock, table: str) -> list[tuple[str, str]]:
+def _names(pattern: ShardPattern, lock: LockFile, table: str) -> list[tuple[str, str]]:
     if pattern.tables is not None:
         return list(map(split_name, _expanded(pattern.tables)))
     assert pattern.match is not None

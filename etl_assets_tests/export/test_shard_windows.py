@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from etl_assets.source.query import outside_condition
-from etl_assets.source.snapshot import count_rows
+from etl_assets.source.snapshot import count_where
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import Window
@@ -121,7 +121,7 @@ def test_rows_in_no_window_are_those_before_the_first_and_without_a_time(
     condition = outside_condition(
         shard, [Column("t", "datetime")], day("2026-11-01"), table_config("t", where="status")
     )
-    assert count_rows(engines, shard, condition) == 3
+    assert count_where(engines, shard, condition) == 3
     engines.dispose()
 
 

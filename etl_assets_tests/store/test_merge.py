@@ -18,7 +18,7 @@ from etl_assets.store.compression import decompressed
 from etl_assets.store.folder import Folder
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, FileRecord, csv_name, merged_name
-from etl_assets.store.merge import _behind, shard_prefix
+from etl_assets.store.merge import _prefixed, shard_prefix
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import PLAIN, REQUEST, SHARDS, export_shard, window_request
 
@@ -49,7 +49,7 @@ def merged(folder: Folder, csv_format: CsvFormat) -> FileRecord:
     tables=st.lists(st.lists(st.tuples(VALUES, VALUES), max_size=4), min_size=3, max_size=3),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-def test_the_merged_file_has_the_records_of_all_shards_behind_their_names(
+def test_the_merged_file_has_the_records_of_all_shards_prefixed_their_names(
     tmp_path: Path, csv_format: CsvFormat, tables: list[list[tuple[str | None, str | None]]]
 ) -> None:
     folder = LocalFolder(tmp_path)
@@ -84,7 +84,7 @@ def test_blocks_may_be_cut_anywhere(
     shard = Shard("orders", "shop-a", "shop", shard_table)
     plain = "".join(map(PLAIN.record, records)).encode()
     cut = [plain[start : start + size] for start in range(0, len(plain), size)]
-    blocks = list(_behind(shard_prefix(shard, PLAIN), cut))
+    blocks = list(_prefixed(shard_prefix(shard, PLAIN), cut))
     found = csv.reader(io.StringIO(b"".join(b.data for b in blocks).decode(), newline=""))
     assert [row[:3] for row in found] == [["shop-a", "shop", shard_table]] * len(records)
     assert sum(block.rows for block in blocks) == len(records)

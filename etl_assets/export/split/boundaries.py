@@ -6,7 +6,7 @@ snapshot and by estimates, and only how long the slowest part takes depends on t
 * A table that is read whole: from a histogram of its key.
 * A window whose column has an index: keys are sampled all through the window, in proportion to its
   rows, since a day's rows may lie close together in the key or all over it.
-* A small table, and keys of which no places can be told (text beyond ASCII, for one): by walking
+* A small table, and keys whose places cannot be computed (text beyond ASCII, for one): by walking
   the key, which reads the index once.
 """
 

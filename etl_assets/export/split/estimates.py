@@ -49,7 +49,7 @@ class Index:
     Attributes:
         connection: to its server.
         table: its table.
-        columns: those of its columns that a place can be told of, the first ones.
+        columns: the first of its columns, as far as their values' places can be computed.
     """
 
     connection: Connection
@@ -101,7 +101,7 @@ class Index:
         return [bucket] if inside is None else [inside]
 
     def _inside(self, before: Key) -> Bucket | None:
-        """All rows whose first columns have these values; None where nothing more can be told."""
+        """All rows whose first columns have these values; None where no column is left."""
         if len(before) == len(self.columns):
             return None
         column = self.columns[len(before)]

@@ -12,7 +12,7 @@ from etl_assets.errors import ShardError
 from etl_assets.export.counting import refuse_zero_dates
 from etl_assets.export.query import query_of
 from etl_assets.export.services import Services
-from etl_assets.export.split.locking import Lock
+from etl_assets.export.split.locking import LockAnswer
 from etl_assets.export.split.plan import SplitPlan, planned
 from etl_assets.export.split.processes import Part, PartProcesses
 from etl_assets.export.split.proof import PartsProof
@@ -108,8 +108,8 @@ class _SplitExport:
             together = parts.until(lambda part: "begun" in part.reached, tick, LOCKED_SECONDS)
         finally:
             self._plan.release()
-        self._locked = lock is Lock.HELD and together
-        self._why_not = "a part took too long to begin" if lock is Lock.HELD else lock.value
+        self._locked = lock is LockAnswer.HELD and together
+        self._why_not = "a part took too long to begin" if lock is LockAnswer.HELD else lock.value
 
     def _let_read(self, snapshot: Snapshot, parts: PartProcesses) -> None:
         """Let the parts read, once it is known whether they are from one moment."""

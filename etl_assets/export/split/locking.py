@@ -20,7 +20,7 @@ LOCK_WAIT_SECONDS = 3
 _TIMED_OUT = 1205  # ER_LOCK_WAIT_TIMEOUT
 
 
-class Lock(Enum):
+class LockAnswer(Enum):
     """What came of asking for a lock."""
 
     HELD = "nobody could write to the table while they opened"
@@ -28,10 +28,12 @@ class Lock(Enum):
     BUSY = "others kept writing to the table"
 
 
-def lock_for_reading(connection: Connection, shard: Shard, seconds: int | None = None) -> Lock:
+def lock_for_reading(
+    connection: Connection, shard: Shard, seconds: int | None = None
+) -> LockAnswer:
     """Lock a shard table against writes; `release` or the connection's end releases it.
 
-    Waits so long for others who write, LOCK_WAIT_SECONDS unless told.
+    Waits so many seconds for others who write, by default LOCK_WAIT_SECONDS.
     """
     seconds = LOCK_WAIT_SECONDS if seconds is None else seconds
     quote = connection.dialect.identifier_preparer.quote_identifier
@@ -45,17 +47,17 @@ def lock_for_reading(connection: Connection, shard: Shard, seconds: int | None =
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
-        return Lock.BUSY if error_number(error) == _TIMED_OUT else Lock.REFUSED
-    return Lock.HELD
+        return LockAnswer.BUSY if error_number(error) == _TIMED_OUT else LockAnswer.REFUSED
+    return LockAnswer.HELD
 
 
 def may_lock(connection: Connection, shard: Shard) -> bool:
     """Whether the account may lock a shard table; it is locked for a moment to find out."""
-    # A privilege that is missing is told before anything is waited for.
+    # The server refuses for want of a privilege before it waits for anything.
     found = lock_for_reading(connection, shard, seconds=1)
-    if found is Lock.HELD:
+    if found is LockAnswer.HELD:
         release(connection)
-    return found is not Lock.REFUSED
+    return found is not LockAnswer.REFUSED
 
 
 def release(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from etl_assets.export.services import Services
 from etl_assets.export.split.boundaries import Cut, WindowIndex, ranges_of
 from etl_assets.export.split.key_columns import key_column
 from etl_assets.export.split.keys import ShardKey, find_key
-from etl_assets.export.split.locking import Lock, lock_for_reading, may_lock
+from etl_assets.export.split.locking import LockAnswer, lock_for_reading, may_lock
 from etl_assets.export.task import ShardTask
 from etl_assets.source.key_range import KeyRange
 from etl_assets.source.mysql.abandon import dropped_on_error
@@ -39,10 +39,10 @@ class SplitPlan:
     connection: Connection | None = None
     address: str = ""
 
-    def lock(self) -> Lock:
+    def lock(self) -> LockAnswer:
         """Keep others from writing to the table until `release`."""
         if self.connection is None:
-            return Lock.REFUSED
+            return LockAnswer.REFUSED
         return lock_for_reading(self.connection, self.task.shard)
 
     def release(self) -> None:

@@ -180,7 +180,7 @@ class PartProcesses:
         for part in self.parts:
             if part.process.pid is None or part.done is not None:
                 continue
-            # One that has not connected yet has nothing to clean up, nor a way to be told.
+            # One that has not connected yet has nothing to clean up, and cannot be reached.
             number = signal.SIGINT if "connected" in part.reached else signal.SIGKILL
             with suppress(ProcessLookupError):
                 if part.process.is_alive():

@@ -1,4 +1,4 @@
-"""An engine for a server: PyMySQL, told to leave every value the server's own text."""
+"""An engine for a server: PyMySQL, set to leave every value the server's own text."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -42,7 +42,7 @@ _TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB"})
 def pin_session(connection: Connection) -> None:
     """Make a session what every export's is, whatever the server's defaults are."""
     dialect: Any = connection.dialect
-    # What the connection's earlier shards have been told holds still.
+    # What the connection's earlier shards have set holds still.
     if not connection.info.get(_PINNED):
         for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
             connection.exec_driver_sql(statement)

@@ -9,7 +9,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.export.split import boundaries
 from etl_assets.export.split.boundaries import Cut, ranges_of
 from etl_assets.export.split.keys import find_key
-from etl_assets.export.split.locking import Lock
+from etl_assets.export.split.locking import LockAnswer
 from etl_assets.export.split.plan import SplitPlan
 from etl_assets.source.key_range import KeyRange
 from etl_assets.tables.topology import Shard
@@ -112,14 +112,14 @@ def test_a_key_that_an_index_orders_as_it_is_not_compared_is_not_cut(
 
 
 @pytest.mark.parametrize("count", [True, False])
-@pytest.mark.parametrize("lock", [Lock.HELD, Lock.BUSY])
+@pytest.mark.parametrize("lock", [LockAnswer.HELD, LockAnswer.BUSY])
 def test_ranges_that_leave_out_a_row_are_found_and_the_whole_is_exported(
     server: Server,
     database: str,
     exporter: Exporter,
     monkeypatch: pytest.MonkeyPatch,
     count: bool,
-    lock: Lock,
+    lock: LockAnswer,
 ) -> None:
     monkeypatch.setattr(SplitPlan, "lock", lambda _: lock)
     fill(server, database, "k int PRIMARY KEY", "i")

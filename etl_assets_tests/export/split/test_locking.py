@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.engine import Connection
 
-from etl_assets.export.split.locking import Lock
+from etl_assets.export.split.locking import LockAnswer
 from etl_assets.export.split.plan import SplitPlan
 from etl_assets.export.task import Progress
 from etl_assets.source.mysql.session import address_of
@@ -146,7 +146,7 @@ def test_the_lock_never_takes_one_connection_too_many(
 
     lock = SplitPlan.lock
 
-    def counting(plan: SplitPlan) -> Lock:
+    def counting(plan: SplitPlan) -> LockAnswer:
         rows = server.execute("SHOW PROCESSLIST")
         seen.append(sum(row[1] == server.reader for row in rows))
         return lock(plan)
