@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -16,7 +17,7 @@ from pydantic import (
 
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
-from etl_assets.source.moment import SnapshotInfo
+from etl_assets.source.moment import Position, SnapshotInfo
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.folder import Folder
 from etl_assets.tables.columns import Column
@@ -89,15 +90,6 @@ class WindowRecord(_Record):
         return cls(start=window.start, end=window.end, timezone=window.timezone)
 
 
-class PositionRecord(_Record):
-    """A place in the server's binary log; `exact` says whether it is the snapshot's own."""
-
-    file: str | None
-    offset: int | None
-    gtid: str | None
-    exact: bool
-
-
 class SnapshotRecord(_Record):
     """The moment that the rows are from.
 
@@ -108,7 +100,7 @@ class SnapshotRecord(_Record):
     server: str
     version: str
     isolation: str
-    position: PositionRecord | None
+    position: Position | None
     exact: bool
     taken_at: Instant
     parts: int | None = None
@@ -117,16 +109,10 @@ class SnapshotRecord(_Record):
     @classmethod
     def of(cls, info: SnapshotInfo) -> Self:
         """Of a shard's rows."""
-        place = info.position
-        several = {} if info.parts is None else {"parts": info.parts, "locked": info.locked}
-        return cls(
-            server=info.server,
-            version=info.version,
-            isolation=info.isolation,
-            position=PositionRecord.model_validate(place, from_attributes=True) if place else None,
-            exact=info.exact,
-            taken_at=info.taken_at,
-        ).model_copy(update=several)
+        known = asdict(info)
+        if info.parts is None:
+            del known["parts"], known["locked"]
+        return cls.model_validate(known)
 
 
 class QueryRecord(_Record):
