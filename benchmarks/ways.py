@@ -96,7 +96,7 @@ def etl_assets(job: Job) -> None:
     from etl_assets.export.services import Services
     from etl_assets.export.shard import stage_shard
     from etl_assets.export.task import ShardTask
-    from etl_assets.store.opening import open_folder
+    from etl_assets.store.open_folder import open_folder
     from etl_assets.tables.topology import Shard
     from etl_assets.tables.windows import Window
 

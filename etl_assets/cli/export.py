@@ -19,7 +19,7 @@ from etl_assets.cli.display import open_display
 from etl_assets.cli.export_request import Export, ExportOptions, requested_exports
 from etl_assets.cli.progress import RunProgress, State
 from etl_assets.cli.runs import create_run
-from etl_assets.cli.supervisor import Interrupts, RunRequest, supervise
+from etl_assets.cli.supervisor import Interrupts, RecordedRun, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.errors import IncompleteError, StoreError
 from etl_assets.instance.home import HOME_VARIABLE, open_instance, prepare_home, telling_of
@@ -31,7 +31,7 @@ from etl_assets.store.leftovers import refuse_other_shards
 from etl_assets.store.locks import while_waiting
 from etl_assets.store.manifest import folder_parts
 from etl_assets.store.ongoing import forget_export
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import Shard
 
@@ -133,7 +133,7 @@ def _export(
     try:
         with open_display(console, export.title) as display:
             status = supervise(
-                instance, RunRequest(run, job, log), progress, interrupts, display.update
+                instance, RecordedRun(run, job, log), progress, interrupts, display.update
             )
     finally:
         # Of steps that were killed; those of other living writers stay.

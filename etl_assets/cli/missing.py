@@ -14,7 +14,7 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.partitions import completed_between, first_window, newest_complete
 from etl_assets.errors import StoreError
 from etl_assets.store.manifest import TABLE_MANIFEST
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.topology import LogicalTable, safe_name
 
 _MOST_WINDOWS = 1000

@@ -34,8 +34,8 @@ class Interrupts(HeardInterrupts):
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """A run to execute.
+class RecordedRun:
+    """A run that is recorded and waits to be executed.
 
     Attributes:
         run: the run as it is recorded in the instance.
@@ -50,24 +50,24 @@ class RunRequest:
 
 def supervise(
     instance: dg.DagsterInstance,
-    request: RunRequest,
+    recorded: RecordedRun,
     progress: RunProgress,
     interrupts: Interrupts,
     show: Callable[[RunProgress], None],
 ) -> dg.DagsterRunStatus:
     """Execute a run to its end and give its final status; progress follows its events."""
-    run_id = request.run.run_id
+    run_id = recorded.run.run_id
     follow = _Follower(instance, run_id, progress, show)
     worker: Worker | None = None
     try:
         if interrupts.received is None:
-            worker = start_worker(instance.get_ref(), run_id, request.job, request.log)
-            _wait(instance, request.run, worker, interrupts, follow)
+            worker = start_worker(instance.get_ref(), run_id, recorded.job, recorded.log)
+            _wait(instance, recorded.run, worker, interrupts, follow)
     finally:
         if worker is not None:
             worker.end_session()
         follow()
-        status = _close(instance, request.run, worker, interrupts, canceling=follow.canceling)
+        status = _close(instance, recorded.run, worker, interrupts, canceling=follow.canceling)
         follow()
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return status

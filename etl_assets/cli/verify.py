@@ -11,7 +11,7 @@ from etl_assets.config import load_config
 from etl_assets.errors import UsageError
 from etl_assets.printable import counted
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.partition_keys import refuse_impossible_key

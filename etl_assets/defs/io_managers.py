@@ -24,7 +24,7 @@ from etl_assets.store.manifest import (
     folder_parts,
     manifest_name,
 )
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.proof import proven_shard, proven_window
 from etl_assets.tables.topology import LogicalTable
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from etl_assets.defs.asset_keys import shard_key
 from etl_assets.export.task import Progress
-from etl_assets.private.dagster import EngineEventData
+from etl_assets.steps.notices import report_event
 from etl_assets.tables.topology import Shard
 
 PROGRESS_EVENT = "etl_assets_progress"
@@ -18,11 +18,10 @@ ORDER_EVENT = "etl_assets_order"
 def say_order(context: dg.OpExecutionContext, shards: Sequence[Shard]) -> None:
     """In which order a lane exports its shards; its first event says so."""
     keys = [shard_key(shard).to_user_string() for shard in shards]
-    context.instance.report_engine_event(
+    report_event(
+        context.get_step_execution_context(),
         f"{len(keys)} shards, one by one, the largest of last time first",
-        context.run,
-        EngineEventData({ORDER_EVENT: dg.MetadataValue.json(keys)}),
-        step_key=context.get_step_execution_context().step.key,
+        {ORDER_EVENT: dg.MetadataValue.json(keys)},
     )
 
 
@@ -32,26 +31,23 @@ class ProgressLog:
     def __init__(self, context: dg.OpExecutionContext, shard: Shard) -> None:
         self._context = context
         self._shard = shard
-        self._began = self._told = time.monotonic()
+        self._began = self._last = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self._told < PROGRESS_SECONDS:
+        if now - self._last < PROGRESS_SECONDS:
             return
-        self._told = now
+        self._last = now
         megabytes = progress.bytes / 1e6
         of_all = f" of {progress.expected:,}" if progress.expected is not None else ""
-        self._context.instance.report_engine_event(
+        report_event(
+            self._context.get_step_execution_context(),
             f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
             f"{megabytes / (now - self._began):,.1f} MB/s",
-            self._context.run,
-            EngineEventData(
-                {
-                    PROGRESS_EVENT: shard_key(self._shard).to_user_string(),
-                    "rows": progress.rows,
-                    "bytes": progress.bytes,
-                    "expected": progress.expected,
-                }
-            ),
-            step_key=self._context.get_step_execution_context().step.key,
+            {
+                PROGRESS_EVENT: shard_key(self._shard).to_user_string(),
+                "rows": progress.rows,
+                "bytes": progress.bytes,
+                "expected": progress.expected,
+            },
         )

@@ -10,15 +10,15 @@ from etl_assets.defs.asset_keys import shard_key, table_key
 from etl_assets.defs.partitions import window_of
 from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.steps.lanes import lanes_of
-from etl_assets.steps.names import ascii_name
-from etl_assets.store.ongoing import Exporter
+from etl_assets.steps.step_names import ascii_name
+from etl_assets.store.ongoing import ExportRun
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 
 
-def exporter_of(
+def export_run_of(
     context: dg.OpExecutionContext, config: ExportConfig, table: LogicalTable
-) -> Exporter:
+) -> ExportRun:
     """What of the window this step's run is to export."""
     step, run = context.get_step_execution_context(), context.run
     keys = set(step.job_def.asset_layer.selected_asset_keys)
@@ -41,7 +41,7 @@ def exporter_of(
         steps is None or ascii_name(table.name, "complete") in steps
     )
     window = window_of(table, context.partition_key)
-    return Exporter(
+    return ExportRun(
         run_id=context.run_id,
         since=since,
         shards=None

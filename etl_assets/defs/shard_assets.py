@@ -22,7 +22,7 @@ from etl_assets.defs.partitions import (
 )
 from etl_assets.defs.progress_events import ProgressLog, say_order
 from etl_assets.defs.resources import DatabaseResource
-from etl_assets.defs.run_facts import ancestors, exporter_of
+from etl_assets.defs.run_facts import ancestors, export_run_of
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.export.services import Services
 from etl_assets.export.shard import stage_shard
@@ -38,7 +38,7 @@ from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import proven_manifest
-from etl_assets.store.ongoing import Exporter, ongoing_export
+from etl_assets.store.ongoing import ExportRun, ongoing_export
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_shard
 from etl_assets.tables.topology import LogicalTable, Shard, twins_of
@@ -92,7 +92,7 @@ def lane_assets(
         with ending_with_the_run(), saying_who_is_waited_for(context):
             if shards:
                 _refuse_other_shards(context, table)
-                run = exporter_of(context, config, table)
+                run = export_run_of(context, config, table)
                 with connection_slots(context, lane.host, limit, parts) as slots:
                     tasks = _tasks(context, config, table)
                     services = _services(context, table, slots)
@@ -124,7 +124,7 @@ def _export(
     context: dg.OpExecutionContext,
     task_of: Callable[[Shard], ShardTask],
     services: Services,
-    run: Exporter,
+    run: ExportRun,
     table: LogicalTable,
     shards: dict[str, Shard],
 ) -> Iterator[Any]:
@@ -208,7 +208,7 @@ def _refuse_other_shards(context: dg.OpExecutionContext, table: LogicalTable) ->
 
 
 def _proven_before(
-    context: dg.OpExecutionContext, table: LogicalTable, task: ShardTask, run: Exporter
+    context: dg.OpExecutionContext, table: LogicalTable, task: ShardTask, run: ExportRun
 ) -> CommittedShard | None:
     """A shard that needs no export: a run that this one resumes has proven it.
 
@@ -270,7 +270,7 @@ def _services(context: dg.OpExecutionContext, table: LogicalTable, slots: Slots)
 
 
 def _committed(
-    context: dg.OpExecutionContext, task: ShardTask, services: Services, run: Exporter
+    context: dg.OpExecutionContext, task: ShardTask, services: Services, run: ExportRun
 ) -> CommittedShard:
     """Export a shard. Here and not in `handle_output`, where an error would end the whole lane."""
     csv: CsvIOManager = context.resources.csv

@@ -12,8 +12,8 @@ from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.partitions import partitions_of, window_of
 from etl_assets.errors import EtlAssetsError
 from etl_assets.steps.liveness import ending_with_the_run
-from etl_assets.steps.names import ascii_name, shard_names
 from etl_assets.steps.notices import notice, saying_who_is_waited_for
+from etl_assets.steps.step_names import ascii_name, shard_names
 from etl_assets.store.complete import StagedWindow, complete_window
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable

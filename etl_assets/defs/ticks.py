@@ -26,7 +26,7 @@ from etl_assets.private.dagster import (
 )
 from etl_assets.store.complete import is_complete
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 

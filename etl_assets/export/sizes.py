@@ -6,7 +6,7 @@ from etl_assets.errors import StoreError
 from etl_assets.source.engines import Engines
 from etl_assets.source.schema import table_bytes
 from etl_assets.store.manifest import SAMPLE_SUFFIX, TABLE_MANIFEST
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.topology import LogicalTable, Shard
 
 Sizes = Mapping[Shard, int]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etl_assets.config import ExportConfig
-from etl_assets.steps.names import lane_names, shard_names
+from etl_assets.steps.step_names import lane_names, shard_names
 from etl_assets.tables.topology import LogicalTable, Shard
 
 HOST_TAG = "etl_assets/host"

@@ -14,10 +14,18 @@ NOTICE_EVENT = "etl_assets_notice"
 """The metadata of an engine event that the command line shows while the run goes on."""
 
 
-def notice(step: Any, text: str) -> None:
-    """Say it from within a step, given Dagster's context of it, which IO managers have too."""
-    event = EngineEventData({NOTICE_EVENT: text})
+def report_event(step: Any, text: str, metadata: dict[str, Any]) -> None:
+    """Write an event into the run's log, from within a step; the command line reads the metadata.
+
+    `step` is Dagster's context of it, which IO managers have too.
+    """
+    event = EngineEventData(metadata)
     step.instance.report_engine_event(text, step.dagster_run, event, step_key=step.step.key)
+
+
+def notice(step: Any, text: str) -> None:
+    """Say something in the run's log that the command line shows as well."""
+    report_event(step, text, {NOTICE_EVENT: text})
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.leftovers import remove_gone, replaced_files, replaced_merged
 from etl_assets.store.manifest import EXPORT_RECORD, TABLE_MANIFEST, ShardManifest, manifest_name
-from etl_assets.store.ongoing import Exporter, begin_export, has_exported_all, ongoing_export
+from etl_assets.store.ongoing import ExportRun, begin_export, has_exported_all, ongoing_export
 from etl_assets.store.recipe import Recipe
 from etl_assets.tables.topology import Shard
 
@@ -60,7 +60,7 @@ class CommittedShard:
 
 
 def commit_shard(
-    folder: Folder, staged: StagedShard, run: Exporter | None = None
+    folder: Folder, staged: StagedShard, run: ExportRun | None = None
 ) -> CommittedShard:
     """Put a shard's file under its final name and prove it.
 
@@ -71,7 +71,7 @@ def commit_shard(
         StoreError: the system does not do it.
     """
     manifest = staged.manifest
-    run = run or Exporter.of(manifest)
+    run = run or ExportRun.of(manifest)
     staged.file.make_durable()
     # Another run of the same window must not put its file between this one and its manifest.
     with folder.exclusively():
@@ -86,7 +86,7 @@ def commit_shard(
         return replace(done, is_last=_is_last(folder, manifest, run))
 
 
-def keep_shard(folder: Folder, manifest: ShardManifest, run: Exporter) -> CommittedShard:
+def keep_shard(folder: Folder, manifest: ShardManifest, run: ExportRun) -> CommittedShard:
     """A shard whose file and manifest stay as they are.
 
     The window may be complete by it all the same: what a run that was killed has not come to.
@@ -115,7 +115,7 @@ def commit_window(folder: Folder, staged: StagedWindow, *, shards_gone: bool) ->
         changes = removed or staged.merged is not None or shards_gone
         if changes and folder.size(TABLE_MANIFEST) is not None:
             # The old proof goes before the files that it proved; the record names them on.
-            nothing = Exporter(manifest.shards[0].run_id, datetime.now(UTC), shards=())
+            nothing = ExportRun(manifest.shards[0].run_id, datetime.now(UTC), shards=())
             begin_export(folder, manifest.partition, manifest.table, nothing)
         for name in removed:
             folder.remove(name)
@@ -131,13 +131,15 @@ def commit_window(folder: Folder, staged: StagedWindow, *, shards_gone: bool) ->
     return removed
 
 
-def _is_last(folder: Folder, manifest: ShardManifest, run: Exporter) -> bool:
+def _is_last(folder: Folder, manifest: ShardManifest, run: ExportRun) -> bool:
     """Whether a run has nothing left to export of the window that it has to complete."""
     completes = run.completes if manifest.sample is None else None
     return completes is not None and has_exported_all(folder, completes)
 
 
-def _is_later(folder: Folder, there: ShardManifest, manifest: ShardManifest, run: Exporter) -> bool:
+def _is_later(
+    folder: Folder, there: ShardManifest, manifest: ShardManifest, run: ExportRun
+) -> bool:
     """Whether another run that was asked for later has exported the same of a shard.
 
     Where nobody knows that, clocks tell; no file is from the future, but a clock may be wrong.

@@ -34,7 +34,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Exporter:
+class ExportRun:
     """A run that exports shards of a window.
 
     Attributes:
@@ -56,7 +56,7 @@ class Exporter:
     follows: Callable[[str], bool | None] = lambda run_id: None
 
     @classmethod
-    def of(cls, manifest: ShardManifest) -> "Exporter":
+    def of(cls, manifest: ShardManifest) -> "ExportRun":
         """A run of which nothing is known but that it has exported this shard."""
         return cls(manifest.run_id, manifest.started_at, (manifest.shard.file_stem,))
 
@@ -66,7 +66,7 @@ def ongoing_export(folder: Folder) -> ExportRecord | None:
     return None if folder.size(TABLE_MANIFEST) is not None else _record(folder)
 
 
-def begin_export(folder: Folder, partition: str, table: str, run: Exporter) -> None:
+def begin_export(folder: Folder, partition: str, table: str, run: ExportRun) -> None:
     """Say that a run exports the window, before it replaces a shard; nothing proves it from now on.
 
     The folder has to be locked.
@@ -125,7 +125,7 @@ def has_exported_all(folder: Folder, request: WindowRequest) -> bool:
     return True
 
 
-def _joined(there: ExportRecord, run: Exporter) -> ExportRecord | None:
+def _joined(there: ExportRecord, run: ExportRun) -> ExportRecord | None:
     """The export that is under way with a run added to it; None where the run begins anew."""
     if run.run_id in {*there.run_ids, *there.replaces}:
         return there

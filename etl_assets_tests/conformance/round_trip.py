@@ -14,7 +14,7 @@ from pymysql.cursors import Cursor
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.store.compression import decompressed
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.columns import Column
 from etl_assets_tests.conformance.recipes import load_data, quoted, recipe_of
 from etl_assets_tests.support.exporting import Exporter

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_assets.config import TableConfig
-from etl_assets.steps.names import lane_names, shard_names
 from etl_assets.steps.stale_plan import PLAN_TAG
+from etl_assets.steps.step_names import lane_names, shard_names
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets_tests.support.location import CONFIG, load, shown
 

@@ -11,7 +11,7 @@ from etl_assets.export.task import Progress, ShardTask
 from etl_assets.export.whole import export_whole
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import LogicalTable, Shard

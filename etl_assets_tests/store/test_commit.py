@@ -34,7 +34,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
-from etl_assets.store.ongoing import Exporter, forget_export
+from etl_assets.store.ongoing import ExportRun, forget_export
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
 from etl_assets.tables.topology import Shard
@@ -173,7 +173,7 @@ def complete(folder: LocalFolder) -> None:
 
 def older_window(folder: LocalFolder) -> None:
     """A complete window of a run of the hour before."""
-    run = Exporter("older", BEGAN - HOUR, None)
+    run = ExportRun("older", BEGAN - HOUR, None)
     for number in range(len(SHARDS)):
         commit_shard(
             folder, staged(folder, number, 1, run_id="older", started_at=BEGAN - HOUR), run
@@ -216,7 +216,7 @@ def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
 ) -> None:
     older_window(folder)
     files = folder.names()
-    newer = Exporter("newer", BEGAN, None)
+    newer = ExportRun("newer", BEGAN, None)
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
         kill_at(patch, step, before=before)
         for number in range(len(SHARDS)):
@@ -231,7 +231,7 @@ def test_whoever_is_killed_at_any_step_leaves_what_resume_completes(
     else:
         assert any("--resume" in line for line in verify_window(folder, REQUEST))
         left = tuple(shard.file_stem for shard in unproven_shards(folder, REQUEST))
-        resumed = Exporter("resumed", BEGAN + HOUR, left)
+        resumed = ExportRun("resumed", BEGAN + HOUR, left)
         for number, shard in enumerate(SHARDS):
             if shard.file_stem in left:
                 commit_shard(folder, staged(folder, number, 3, run_id="resumed"), resumed)
@@ -251,7 +251,7 @@ def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported
     folder: LocalFolder,
 ) -> None:
     older_window(folder)
-    commit_shard(folder, staged(folder, 0, 2, run_id="newer"), Exporter("newer", BEGAN, None))
+    commit_shard(folder, staged(folder, 0, 2, run_id="newer"), ExportRun("newer", BEGAN, None))
     assert folder.size(TABLE_MANIFEST) is None
     assert folder.read_json(EXPORT_RECORD) == {
         "table": "orders", "partition": KEY, "since": "2026-11-02T00:10:00Z",
@@ -264,7 +264,7 @@ def test_an_export_that_ends_in_the_midst_says_since_when_the_window_is_exported
     assert len(found) == 3
     assert all("2026-11-02T00:10:00Z" in line for line in found)
     # A wrong clock of the machine that goes on does not matter.
-    resumed = Exporter("resumed", BEGAN + HOUR, tuple(s.file_stem for s in SHARDS[1:]))
+    resumed = ExportRun("resumed", BEGAN + HOUR, tuple(s.file_stem for s in SHARDS[1:]))
     for number in (1, 2):
         late = staged(folder, number, 2, run_id="resumed", started_at=BEGAN - 9 * HOUR)
         commit_shard(folder, late, resumed)
@@ -278,7 +278,7 @@ def test_the_last_of_some_shards_says_that_the_window_is_to_be_completed(
 ) -> None:
     older_window(folder)
     some = tuple(shard.file_stem for shard in SHARDS[:2])
-    run = Exporter("some", BEGAN, some, completes=REQUEST)
+    run = ExportRun("some", BEGAN, some, completes=REQUEST)
     done = [commit_shard(folder, staged(folder, n, 2, run_id="some"), run).is_last for n in order]
     assert done == [False, True]
     complete(folder)
@@ -290,9 +290,9 @@ def test_a_run_that_is_repeated_completes_what_the_killed_one_has_not_come_to(
 ) -> None:
     older_window(folder)
     shards = (SHARDS[0].file_stem,)
-    killed = Exporter("killed", BEGAN, shards, completes=REQUEST)
+    killed = ExportRun("killed", BEGAN, shards, completes=REQUEST)
     last = commit_shard(folder, staged(folder, 0, 2, run_id="killed"), killed)
-    again = Exporter("again", BEGAN + HOUR, shards, continues=True, completes=REQUEST)
+    again = ExportRun("again", BEGAN + HOUR, shards, continues=True, completes=REQUEST)
     assert keep_shard(folder, last.manifest, again).is_last
     assert not keep_shard(folder, last.manifest, replace(again, completes=None)).is_last
 
@@ -301,28 +301,28 @@ def test_some_shards_of_an_incomplete_window_do_not_hide_that_others_are_older(
     folder: LocalFolder,
 ) -> None:
     older_window(folder)
-    commit_shard(folder, staged(folder, 0, 2, run_id="all"), Exporter("all", BEGAN, None))
-    run = Exporter("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=REQUEST)
+    commit_shard(folder, staged(folder, 0, 2, run_id="all"), ExportRun("all", BEGAN, None))
+    run = ExportRun("some", BEGAN + HOUR, (SHARDS[1].file_stem,), completes=REQUEST)
     assert not commit_shard(folder, staged(folder, 1, 2, run_id="some"), run).is_last
     assert unproven_shards(folder, REQUEST) == [SHARDS[2]]
 
 
 def test_a_whole_export_that_comes_later_begins_anew(folder: LocalFolder) -> None:
-    commit_shard(folder, staged(folder, 0, 1, run_id="first"), Exporter("first", BEGAN, None))
+    commit_shard(folder, staged(folder, 0, 1, run_id="first"), ExportRun("first", BEGAN, None))
     later = {"run_id": "later", "started_at": BEGAN + HOUR}
-    commit_shard(folder, staged(folder, 1, 1, **later), Exporter("later", BEGAN + HOUR, None))
+    commit_shard(folder, staged(folder, 1, 1, **later), ExportRun("later", BEGAN + HOUR, None))
     assert folder.read_json(EXPORT_RECORD)["run_ids"] == ["later"]
     assert SHARDS[0] in unproven_shards(folder, REQUEST)
     # The first one is still at work: it does not make its own older shards count again.
-    commit_shard(folder, staged(folder, 2, 1, run_id="first"), Exporter("first", BEGAN, None))
+    commit_shard(folder, staged(folder, 2, 1, run_id="first"), ExportRun("first", BEGAN, None))
     assert unproven_shards(folder, REQUEST) == [SHARDS[0], SHARDS[2]]
 
 
 def test_a_repeated_run_of_before_does_not_take_the_newest_export_back(folder: LocalFolder) -> None:
     older_window(folder)
-    repeated = Exporter("repeated", BEGAN, None, continues=True)
+    repeated = ExportRun("repeated", BEGAN, None, continues=True)
     early = staged(folder, 1, 1, run_id="repeated", started_at=BEGAN)
-    newest = Exporter("newest", BEGAN + HOUR, None)
+    newest = ExportRun("newest", BEGAN + HOUR, None)
     commit_shard(folder, staged(folder, 0, 1, run_id="newest", started_at=BEGAN + HOUR), newest)
     commit_shard(folder, early, repeated)
     assert folder.read_json(EXPORT_RECORD)["since"] == "2026-11-02T01:10:00Z"
@@ -351,7 +351,7 @@ def test_a_later_file_stays_only_if_it_is_what_is_asked_for_and_its_run_is_later
 ) -> None:
     there = staged(folder, 0, 1, run_id="there", started_at=BEGAN + HOUR, **facts)
     commit_shard(folder, there)
-    run = Exporter("run", BEGAN, None, follows=lambda run_id: follows)
+    run = ExportRun("run", BEGAN, None, follows=lambda run_id: follows)
     with staged(folder, 0, 2, run_id="run") as one:
         done = commit_shard(folder, one, run)
     assert done.manifest.run_id == ("there" if kept else "run")
@@ -365,10 +365,10 @@ def test_shards_of_a_run_that_is_replaced_are_older_whatever_clocks_say(
     begins = BEGAN + hours * HOUR
     for number in range(len(SHARDS)):
         commit_shard(
-            folder, staged(folder, number, 1, run_id="older"), Exporter("older", begins, None)
+            folder, staged(folder, number, 1, run_id="older"), ExportRun("older", begins, None)
         )
     complete(folder)
-    newer = Exporter("newer", BEGAN - HOUR, None, follows=lambda run_id: run_id == "older")
+    newer = ExportRun("newer", BEGAN - HOUR, None, follows=lambda run_id: run_id == "older")
     commit_shard(folder, staged(folder, 0, 2, run_id="newer"), newer)
     assert folder.read_json(EXPORT_RECORD)["replaces"] == ["older"]
     assert unproven_shards(folder, REQUEST) == list(SHARDS[1:])
@@ -377,9 +377,9 @@ def test_shards_of_a_run_that_is_replaced_are_older_whatever_clocks_say(
 
 
 def test_what_an_earlier_run_reads_does_not_count_for_a_later_one(folder: LocalFolder) -> None:
-    later = Exporter("later", BEGAN - HOUR, None, follows=lambda run_id: True)
+    later = ExportRun("later", BEGAN - HOUR, None, follows=lambda run_id: True)
     commit_shard(folder, staged(folder, 0, 1, run_id="later"), later)
-    earlier = Exporter(
+    earlier = ExportRun(
         "earlier", BEGAN - 2 * HOUR, (SHARDS[1].file_stem,), follows=lambda run_id: False
     )
     commit_shard(folder, staged(folder, 1, 1, run_id="earlier"), earlier)
@@ -392,7 +392,7 @@ def test_a_complete_window_is_not_undone_by_a_run_from_before_the_settings_were_
     older_window(folder)
     names = folder.names()
     other = staged(folder, 0, 2, run_id="slow", query=QUERY.model_copy(update={"where": "id > 1"}))
-    slow = Exporter("slow", BEGAN - 2 * HOUR, None, follows=lambda run_id: False)
+    slow = ExportRun("slow", BEGAN - 2 * HOUR, None, follows=lambda run_id: False)
     with other, pytest.raises(ShardError, match=r"got that of run older, made with where: none"):
         commit_shard(folder, other, slow)
     assert folder.names() == names

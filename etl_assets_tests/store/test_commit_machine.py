@@ -49,7 +49,7 @@ from etl_assets.store.manifest import (
     csv_name,
     manifest_name,
 )
-from etl_assets.store.ongoing import Exporter, forget_export
+from etl_assets.store.ongoing import ExportRun, forget_export
 from etl_assets.store.recipe import Recipe, WindowRequest
 from etl_assets.store.verify import verify_window
 from etl_assets.store.writer import write_records
@@ -372,7 +372,7 @@ class Commits(RuleBasedStateMachine):
         run.staged.append(StagedShard(file, proof, b""))
         Clock.skew = timedelta()
 
-    def exporter(self, run: Run) -> Exporter:
+    def exporter(self, run: Run) -> ExportRun:
         """What the run's step says of it."""
 
         def follows(run_id: str) -> bool | None:
@@ -380,7 +380,7 @@ class Commits(RuleBasedStateMachine):
             return other.since < run.since if other is not None else None
 
         shards = {one.manifest.shard for one in run.staged} | set(run.left) | self.done_of(run)
-        return Exporter(
+        return ExportRun(
             run.id,
             run.since,
             None if run.is_whole else tuple(sorted(shard.file_stem for shard in shards)),

@@ -18,7 +18,7 @@ from upath import UPath
 from etl_assets.errors import StoreError
 from etl_assets.store.folder import Folder
 from etl_assets.store.local import LocalFolder
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.remote import RemoteFolder
 
 WRITER = """

@@ -17,8 +17,8 @@ from etl_assets.store.leftovers import (
 )
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
-from etl_assets.store.ongoing import Exporter, begin_export
-from etl_assets.store.opening import open_folder
+from etl_assets.store.ongoing import ExportRun, begin_export
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.verify import verify_window
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import (
@@ -110,7 +110,7 @@ def test_the_file_of_all_shards_is_known_by_a_record_of_it(folder: LocalFolder) 
     assert replaced_merged(folder, complete) == []
     folder.write_json(TABLE_MANIFEST, complete.as_json() | {"merged": merged})
     assert replaced_merged(folder, complete) == ["orders.csv.gz"]
-    begin_export(folder, KEY, "orders", Exporter("later", BEGAN, None))
+    begin_export(folder, KEY, "orders", ExportRun("later", BEGAN, None))
     assert folder.size(TABLE_MANIFEST) is None
     assert replaced_merged(folder, complete) == ["orders.csv.gz"]
 

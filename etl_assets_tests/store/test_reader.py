@@ -17,7 +17,7 @@ from etl_assets.errors import CsvError
 from etl_assets.store.folder import Folder
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import ShardManifest
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.reader import ShardFile, read_files
 from etl_assets_tests.support.exported import PLAIN, SHARDS, export_shard
 

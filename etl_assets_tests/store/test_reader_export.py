@@ -20,7 +20,7 @@ from etl_assets.errors import CsvError, EtlAssetsError, IncompleteError, StoreEr
 from etl_assets.store.folder import Folder
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, csv_name, manifest_name
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exported import (
     KEY,

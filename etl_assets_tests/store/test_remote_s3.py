@@ -180,7 +180,7 @@ def test_an_interrupt_withdraws_the_upload(service: Service, tmp_path: Path) -> 
 
 LARGE = """
 import sys
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 folder = open_folder("s3://exports/large", "orders")
 blocks = [bytes([65 + number % 26]) * (1 << 20) for number in range(70)]
 for committed in (False, True):

@@ -13,7 +13,7 @@ from etl_assets.store import folder
 from etl_assets.store.complete import complete_window, unproven_shards
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.store.verify import verify_window
 from etl_assets_tests.support.exported import (
     COLUMNS,

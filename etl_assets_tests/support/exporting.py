@@ -15,7 +15,7 @@ from etl_assets.source.engines import Engines
 from etl_assets.store.commit import StagedShard
 from etl_assets.store.compression import decompressed
 from etl_assets.store.manifest import ShardManifest
-from etl_assets.store.opening import open_folder
+from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import Window
 from etl_assets_tests.support.servers import Server
