@@ -1,7 +1,7 @@
 """One run from its record to its end, whatever happens to it.
 
 The supervisor alone handles signals. It forks a worker, shows what the run's events say, and
-leaves nothing over: no process, no claimed slot, no run that seems to be running for ever.
+leaves nothing running: no process, no claimed slot, no run that seems to be running for ever.
 """
 
 import time

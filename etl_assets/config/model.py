@@ -82,19 +82,14 @@ class HostConfig(Model):
     @model_validator(mode="after")
     def _fits(self) -> "HostConfig":
         for key in ("password", "connect"):
-            if not self.is_server and getattr(self, key):
+            if self.backend == "sqlite" and getattr(self, key):
                 raise SettingError(key, f"expected no `{key}` for SQLite, which has none, got one")
         return self
 
     @property
     def backend(self) -> BackendName:
-        """The kind of source, as it stands in asset keys."""
+        """The kind of database, as it stands in asset keys."""
         return "sqlite" if self.url.startswith("sqlite") else "mysql"
-
-    @property
-    def is_server(self) -> bool:
-        """Whether there are accounts and connections, and not only files."""
-        return self.backend != "sqlite"
 
     @property
     def can_split(self) -> bool:

@@ -9,7 +9,7 @@ from etl_assets.tables.topology import LogicalTable
 
 
 def export_job(table: LogicalTable) -> Any:
-    """The job behind the schedule and the command line; its type has no public name."""
+    """The job of the schedule and of the command line; its type has no public name."""
     return dg.define_asset_job(
         job_name(table),
         selection=dg.AssetSelection.assets(
