@@ -7,8 +7,3 @@ def printable(text: object) -> str:
     A name may hold any character, and the escape sequences of terminals begin with one of them.
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, such as `1 finding` or `2 findings`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -21,7 +21,7 @@ def _tidy(context: click.Context, option: click.Parameter, given: Path | None) -
         return None
     path = given.absolute()
     tidy = Path(os.path.normpath(path))
-    # Behind a link to a folder, `..` is another folder than it looks.
+    # After a link to a folder, `..` is another folder than it looks.
     return path if path.exists() and not (tidy.exists() and tidy.samefile(path)) else tidy
 
 

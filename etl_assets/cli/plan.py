@@ -12,7 +12,7 @@ from etl_assets.cli.selection import chosen_tables, load_tables
 from etl_assets.config import ExportConfig, TableConfig, load_config
 from etl_assets.defs.partitions import first_window, keys_of, window_of
 from etl_assets.defs.schedules import cron_of
-from etl_assets.printable import counted, printable
+from etl_assets.printable import printable
 from etl_assets.source.drift import Finding, compare, rows_outside
 from etl_assets.source.engines import Engines
 from etl_assets.tables.topology import LogicalTable, Shard
@@ -34,8 +34,11 @@ def show_plan(config_path: Path | None, names: Sequence[str], *, check: bool) ->
     for line in _as_table(findings):
         print(line, file=sys.stderr)
     problems = sum(finding.is_problem for finding in findings)
-    print(counted(problems, "finding") if problems else "checked: configuration and servers agree")
-    return 1 if problems else 0
+    if not problems:
+        print("checked: configuration and servers agree")
+        return 0
+    print(f"{problems} finding{'s' * (problems > 1)}")
+    return 1
 
 
 def _findings(

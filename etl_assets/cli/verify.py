@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from etl_assets.cli.selection import chosen_tables
 from etl_assets.config import load_config
 from etl_assets.errors import UsageError
-from etl_assets.printable import counted
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest, folder_parts
 from etl_assets.store.open_folder import open_folder
 from etl_assets.store.recipe import WindowRequest
@@ -41,7 +40,7 @@ def run_verify(config_path: Path | None, names: Sequence[str], keys: Sequence[st
             if manifest is not None:
                 print(_proven(table, key, manifest))
     if found:
-        print(counted(found, "finding"), file=sys.stderr)
+        print(f"{found} finding{'s' * (found > 1)}", file=sys.stderr)
     return 1 if found else 0
 
 

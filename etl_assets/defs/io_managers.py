@@ -25,7 +25,7 @@ from etl_assets.store.manifest import (
     manifest_name,
 )
 from etl_assets.store.open_folder import open_folder
-from etl_assets.store.proof import proven_shard, proven_window
+from etl_assets.store.proof import shard_manifest, window_manifest
 from etl_assets.tables.topology import LogicalTable
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[Sha
             got="none",
             next_step=f"export {key.path[0]} --partition {partition} first",
         )
-    found = proven_window(folder).shards if is_table else [proven_shard(folder, name)]
+    found = window_manifest(folder).shards if is_table else [shard_manifest(folder, name)]
     for manifest in found:
         if (manifest.table, manifest.partition) != (key.path[0], partition):
             raise UsageError(

@@ -37,7 +37,7 @@ from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
-from etl_assets.store.complete import proven_manifest
+from etl_assets.store.complete import kept_manifest
 from etl_assets.store.ongoing import ExportRun, ongoing_export
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_shard
@@ -220,7 +220,7 @@ def _proven_before(
     csv: CsvIOManager = context.resources.csv
     folder = csv.folder(task.shard.table, task.window.key)
     request = WindowRequest.of(table, task.window)
-    manifest = proven_manifest(folder, request, task.shard, ongoing_export(folder))
+    manifest = kept_manifest(folder, request, task.shard, ongoing_export(folder))
     if manifest is None or manifest.run_id not in ancestors(context):
         return None
     context.log.info("%s: kept, proven by the run that this one repeats", task.shard)

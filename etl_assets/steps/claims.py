@@ -185,7 +185,7 @@ class _Claims:
         return not own or pool not in self._slots or sum(parts) <= self._limits.hosts[pool]
 
     def _look_into(self, waiting: _Waiting) -> None:
-        """Mend what keeps a slot of the pool from a connection that is free for a while."""
+        """Free the slot of the pool that is missing to a connection which is free for a while."""
         now = time.monotonic()
         waiting.open_since = waiting.open_since or now
         if now - max(waiting.open_since, self._looked.get(waiting.pool, 0.0)) < _STUCK_SECONDS:

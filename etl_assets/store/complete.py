@@ -111,7 +111,7 @@ def refuse_later_exports(folder: Folder, manifest: TableManifest) -> None:
             )
 
 
-def proven_manifest(
+def kept_manifest(
     folder: Folder, request: WindowRequest, shard: Shard, record: ExportRecord | None
 ) -> ShardManifest | None:
     """The manifest of a shard whose files can stay as they are; None where it has to be exported.
@@ -127,9 +127,7 @@ def proven_manifest(
 def unproven_shards(folder: Folder, request: WindowRequest) -> list[Shard]:
     """The shards that have to be exported before the window can be complete."""
     record = ongoing_export(folder)
-    found = folder.ask_all(
-        lambda one: proven_manifest(folder, request, one, record), request.shards
-    )
+    found = folder.ask_all(lambda one: kept_manifest(folder, request, one, record), request.shards)
     return [shard for shard, proof in zip(request.shards, found, strict=True) if proof is None]
 
 

@@ -12,7 +12,6 @@ the way leaves nothing that nobody knows. That is:
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TypeVar
 
 from etl_assets.errors import IncompleteError
 from etl_assets.store.folder import Folder
@@ -28,7 +27,6 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.tables.topology import Shard
 
-_Kind = TypeVar("_Kind", ExportRecord, ShardManifest, TableManifest)
 _NAMED = 5
 
 
@@ -60,8 +58,8 @@ def replaced_files(folder: Folder, older: ShardManifest | None, newer: ShardMani
 def replaced_merged(folder: Folder, complete: TableManifest) -> list[str]:
     """The file of all shards that was there before, where the window has no such file any more."""
     current = complete.merged.file if complete.merged is not None else None
-    table = _readable(folder, TABLE_MANIFEST, TableManifest)
-    record = _readable(folder, EXPORT_RECORD, ExportRecord)
+    table = TableManifest.found(folder, TABLE_MANIFEST)
+    record = ExportRecord.found(folder, EXPORT_RECORD)
     older = [proof.merged for proof in (table, record) if proof is not None and proof.merged]
     names = {file.file for file in older if file.file != current and _is_there(folder, file)}
     return sorted(names)
@@ -103,7 +101,7 @@ def refuse_other_shards(
     tables = {shard.table for shard in shards}
     manifests = _of_other_shards(folder, folder.names(), partition, known)
     others = {manifest.shard for _, manifest in manifests}
-    table = _readable(folder, TABLE_MANIFEST, TableManifest)
+    table = TableManifest.found(folder, TABLE_MANIFEST)
     if table is not None and table.partition == partition and table.table in tables:
         others |= {manifest.shard for manifest in table.shards} - known
     if others:
@@ -126,7 +124,7 @@ def _of_other_shards(
     for name in sorted(set(names) - known):
         if not name.endswith(".json"):
             continue
-        manifest = _readable(folder, name, ShardManifest)
+        manifest = ShardManifest.found(folder, name)
         if (
             manifest is not None
             and manifest.table in tables
@@ -136,14 +134,6 @@ def _of_other_shards(
             and name == manifest_name(manifest.shard)
         ):
             yield name, manifest
-
-
-def _readable(folder: Folder, name: str, kind: type[_Kind]) -> _Kind | None:
-    try:
-        return kind.read(folder, name)
-    except OSError:
-        # What cannot be read proves nothing: a folder of that name, for one.
-        return None
 
 
 def _proven_file(folder: Folder, manifest: ShardManifest) -> list[str]:

@@ -50,6 +50,14 @@ class _Record(BaseModel):
         except ValidationError:
             return None
 
+    @classmethod
+    def found(cls, folder: Folder, name: str) -> Self | None:
+        """As `read`; None also where it cannot be read, such as a folder: that proves nothing."""
+        try:
+            return cls.read(folder, name)
+        except OSError:
+            return None
+
     def as_json(self) -> dict[str, Any]:
         """The manifest as it is written."""
         return self.model_dump(mode="json", exclude_unset=True)

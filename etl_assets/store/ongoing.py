@@ -155,8 +155,6 @@ def _record(folder: Folder) -> ExportRecord | None:
     """`_export.json`; where it cannot be read, every shard has to be exported."""
     if folder.size(EXPORT_RECORD) is None:
         return None
-    try:
-        found = ExportRecord.read(folder, EXPORT_RECORD)
-    except OSError:
-        found = None
-    return found or ExportRecord(table="", partition="", since=_NEVER, run_ids=(), shards=None)
+    return ExportRecord.found(folder, EXPORT_RECORD) or ExportRecord(
+        table="", partition="", since=_NEVER, run_ids=(), shards=None
+    )

@@ -1,4 +1,4 @@
-"""What is proven: a file read against its manifest, and the manifests that may be trusted for it.
+"""What is proven: a file read against its manifest, and the manifests that it is read against.
 
 A file is parsed, counted and hashed in one pass, for `verify` and for whoever loads it.
 """
@@ -134,7 +134,7 @@ class FileProof:
         return found
 
 
-def proven_shard(folder: Folder, name: str) -> ShardManifest:
+def shard_manifest(folder: Folder, name: str) -> ShardManifest:
     """A shard's manifest, which has to be its own.
 
     Raises:
@@ -161,7 +161,7 @@ def proven_shard(folder: Folder, name: str) -> ShardManifest:
     return manifest
 
 
-def proven_window(folder: Folder) -> TableManifest:
+def window_manifest(folder: Folder) -> TableManifest:
     """The logical table's manifest of a window that is complete.
 
     Raises:

@@ -20,7 +20,7 @@ from etl_assets.store.manifest import (
     TableManifest,
     stem_of,
 )
-from etl_assets.store.proof import Claim, FileProof, proven_shard, proven_window, readable
+from etl_assets.store.proof import Claim, FileProof, readable, shard_manifest, window_manifest
 from etl_assets.store.remote import open_url
 
 _CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
@@ -162,7 +162,7 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
     """The files that a path stands for, with their manifests."""
     folder, name = _located(path)
     if name == TABLE_MANIFEST:
-        return [ShardFile(folder, manifest) for manifest in proven_window(folder).shards]
+        return [ShardFile(folder, manifest) for manifest in window_manifest(folder).shards]
     table = TableManifest.read(folder, TABLE_MANIFEST)
     if table is not None and table.merged is not None and name == table.merged.file:
         raise UsageError(
@@ -172,7 +172,7 @@ def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:
         )
     stem = stem_of(name)
     proof = name if stem is None else f"{stem}.json"
-    manifest = proven_shard(folder, proof)
+    manifest = shard_manifest(folder, proof)
     if name in (proof, manifest.file):
         return [ShardFile(folder, manifest)]
     raise CsvError(

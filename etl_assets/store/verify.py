@@ -243,22 +243,15 @@ def _extra(
 
 def _merged_names(folder: Folder, request: WindowRequest, record: ExportRecord | None) -> set[str]:
     """The names of the files of all shards that this product has written here, or will."""
-    table = _table_manifest(folder)
+    table = TableManifest.found(folder, TABLE_MANIFEST)
     merged = [proof.merged for proof in (table, record) if proof is not None]
     names = {file.file for file in merged if file is not None}
     return names | ({merged_name(request.table, request.recipe.csv)} if request.merge else set())
 
 
-def _table_manifest(folder: Folder) -> TableManifest | None:
-    try:
-        return TableManifest.read(folder, TABLE_MANIFEST)
-    except OSError:
-        return None
-
-
 def _merged(folder: Folder, request: WindowRequest) -> Iterator[str]:
     """The file of all shards."""
-    manifest = _table_manifest(folder)
+    manifest = TableManifest.found(folder, TABLE_MANIFEST)
     if manifest is None:
         # `_table` has reported it: nothing says what the file has to hold.
         return

@@ -53,7 +53,7 @@ class TypeFacts:
         frame: what its values are in a DataFrame. Of an `unsigned` none is negative, of an
             `integer` where the column says so.
         bits: how long an integer is.
-        key: how a value comes back as a literal that compares as the value does; None where it
+        literal: how a value comes back as one that compares as the value does; None where it
             does not. A `char`'s index may have another order than its comparisons.
         time: how it tells a time, for windows; None where it does not. A `count` is of seconds or
             milliseconds, a `reading` of a clock somewhere.
@@ -64,7 +64,7 @@ class TypeFacts:
     written: Literal["text", "number", "bytes"] = "text"
     frame: Literal["text", "integer", "unsigned", "decimal", "float", "bytes"] = "text"
     bits: int = 0
-    key: Literal["number", "plain", "moment", "bytes", "text", "char"] | None = None
+    literal: Literal["number", "plain", "moment", "bytes", "text", "char"] | None = None
     time: Literal["date", "reading", "instant", "count"] | None = None
     shows_width: bool = False
 
@@ -76,18 +76,23 @@ class TypeFacts:
 
 def _integer(bits: int) -> TypeFacts:
     return TypeFacts(
-        written="number", frame="integer", bits=bits, key="number", time="count", shows_width=True
+        written="number",
+        frame="integer",
+        bits=bits,
+        literal="number",
+        time="count",
+        shows_width=True,
     )
 
 
 _TEXT = TypeFacts()
-_DECIMAL = TypeFacts(written="number", frame="decimal", key="number")
+_DECIMAL = TypeFacts(written="number", frame="decimal", literal="number")
 _DOUBLE = TypeFacts(written="number", frame="float")
 # An index has the beginnings of its values alone.
 _BLOB = TypeFacts(written="bytes", frame="bytes")
-_BINARY = TypeFacts(written="bytes", frame="bytes", key="bytes")
+_BINARY = TypeFacts(written="bytes", frame="bytes", literal="bytes")
 _SHAPE = TypeFacts(ask=_as_well_known_text)
-_ADDRESS = TypeFacts(key="plain")
+_ADDRESS = TypeFacts(literal="plain")
 
 TYPES: Mapping[str, TypeFacts] = {
     "tinyint": _integer(8),
@@ -102,13 +107,13 @@ TYPES: Mapping[str, TypeFacts] = {
     "double": _DOUBLE,
     "real": _DOUBLE,
     "bit": TypeFacts(ask=_as_number, written="number", frame="unsigned", bits=64),
-    "date": TypeFacts(written="number", key="moment", time="date"),
-    "datetime": TypeFacts(written="number", key="moment", time="reading"),
-    "timestamp": TypeFacts(written="number", key="moment", time="instant"),
-    "time": TypeFacts(written="number", key="plain"),
-    "year": TypeFacts(written="number", key="number", shows_width=True),
-    "char": TypeFacts(key="char"),
-    "varchar": TypeFacts(key="text"),
+    "date": TypeFacts(written="number", literal="moment", time="date"),
+    "datetime": TypeFacts(written="number", literal="moment", time="reading"),
+    "timestamp": TypeFacts(written="number", literal="moment", time="instant"),
+    "time": TypeFacts(written="number", literal="plain"),
+    "year": TypeFacts(written="number", literal="number", shows_width=True),
+    "char": TypeFacts(literal="char"),
+    "varchar": TypeFacts(literal="text"),
     "tinytext": _TEXT,
     "text": _TEXT,
     "mediumtext": _TEXT,

@@ -10,7 +10,7 @@ import pytest
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import IncompleteError, StoreError
-from etl_assets.store.complete import complete_window, is_complete, proven_manifest
+from etl_assets.store.complete import complete_window, is_complete, kept_manifest
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import TABLE_MANIFEST, csv_name, manifest_name
 from etl_assets.store.recipe import Recipe
@@ -47,7 +47,7 @@ def refusal(folder: LocalFolder, shards: tuple[Shard, ...] = SHARDS) -> str:
 
 def proves(folder: LocalFolder, shard: Shard, recipe: Recipe = REQUEST.recipe) -> bool:
     """Whether a shard may stay as it is."""
-    return proven_manifest(folder, replace(REQUEST, recipe=recipe), shard, None) is not None
+    return kept_manifest(folder, replace(REQUEST, recipe=recipe), shard, None) is not None
 
 
 def change(folder: LocalFolder, name: str, **facts: Any) -> None:
@@ -246,7 +246,7 @@ def test_the_proof_is_readable_json(folder: LocalFolder, tmp_path: Path) -> None
 
 
 def test_the_proof_of_another_window_or_of_a_trial_proves_nothing(folder: LocalFolder) -> None:
-    assert not proven_manifest(folder, replace(REQUEST, partition="2026-11-30"), SHARDS[0], None)
+    assert not kept_manifest(folder, replace(REQUEST, partition="2026-11-30"), SHARDS[0], None)
     with pytest.raises(IncompleteError, match="3 of 3 shards are missing"):
         complete_window(folder, replace(REQUEST, partition="2026-11-30"))
     export_shard(folder, SHARDS[0], [(1, "one")], sample=1)

@@ -189,7 +189,7 @@ class TextColumn(BytesColumn):
 
 def key_column(column: Column) -> KeyColumn | None:
     """A column as one of a key; None where its order is not that of its literals."""
-    match column.facts.key:
+    match column.facts.literal:
         case "number":
             return NumberColumn(column.name)
         case "plain":

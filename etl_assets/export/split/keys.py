@@ -95,7 +95,7 @@ def _keeps_order(connection: Connection, column: Column, engine: str | None) -> 
     in it. So there only collations count in which each character has one weight. MySQL does the
     same in MyISAM tables with its collations without padding.
     """
-    if column.facts.key != "char":
+    if column.facts.literal != "char":
         return True
     dialect: Any = connection.dialect
     collation = column.collation or ""
