@@ -88,6 +88,8 @@ def _ready() -> socket.socket:
 
 def _serve(asked: socket.socket) -> None:
     """Fork for each request; returns in the process that is to be the command."""
+    # It would be imported here, for commands that are of other configurations.
+    os.environ.pop("ETL_ASSETS_CONFIG", None)
     importlib.import_module("etl_assets.fork_server.preload")
     commands = importlib.import_module("etl_assets.cli")
     for module in pkgutil.iter_modules(commands.__path__, "etl_assets.cli."):
