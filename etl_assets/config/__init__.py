@@ -4,12 +4,14 @@ Here belongs what a setting is called, which values it takes and what is a secre
 means (which shards a pattern finds, which windows a cadence has) does not: see `tables`.
 """
 
-from etl_assets.config.loading import CONFIG_VARIABLE, load_config, parse_config
+from etl_assets.config.loading import CONFIG_VARIABLE, find_config, load_config, parse_config
 from etl_assets.config.model import (
     CONFIG_NAME,
     ColumnSelection,
+    ExecutionConfig,
     ExportConfig,
     HostConfig,
+    OutputConfig,
     PartitionConfig,
     ShardPattern,
     TableConfig,
@@ -19,11 +21,14 @@ __all__ = [
     "CONFIG_NAME",
     "CONFIG_VARIABLE",
     "ColumnSelection",
+    "ExecutionConfig",
     "ExportConfig",
     "HostConfig",
+    "OutputConfig",
     "PartitionConfig",
     "ShardPattern",
     "TableConfig",
+    "find_config",
     "load_config",
     "parse_config",
 ]

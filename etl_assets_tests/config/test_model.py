@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pymysql.connections import Connection
 
+from etl_assets import config as package
 from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_config
 from etl_assets.config.driver import DRIVER_OPTIONS, FIXED_OPTIONS, REFUSED_OPTIONS
 from etl_assets.csv_format import CsvFormat
@@ -636,3 +637,10 @@ def test_sqlite_is_not_read_in_parts(tmp_path: Path) -> None:
     text = edited(URL, "sqlite:///{database}.db") + "    split: 2\n"
     with pytest.raises(ConfigError, match=r":9: .*expected 1 on SQLite \(host shop-a\), got 2"):
         load(tmp_path, text)
+
+
+def test_each_part_of_the_configuration_has_its_name_in_the_package() -> None:
+    parts = [field.annotation for field in ExportConfig.model_fields.values()]
+    names = {name for part in parts for name in re.findall(r"\w+Config\b", str(part))}
+    assert {"HostConfig", "OutputConfig", "ExecutionConfig"} <= names
+    assert names <= set(package.__all__)
