@@ -43,6 +43,7 @@ def test_a_missing_table_is_named_with_the_server_s_number_and_the_next_step(
         ("id = = 1", 1064),
         ("id = (SELECT 1 UNION SELECT 2)", 1242),
         ("id IN (SELECT id FROM nowhere)", 1146),
+        ("id IN (SELECT id FROM elsewhere)", 1046),
         ("id = left()", 1064),
     ],
 )

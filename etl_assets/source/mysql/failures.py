@@ -45,6 +45,7 @@ _NEXT_STEPS: Mapping[int, str] = {
 }
 
 _OF_EXPRESSIONS: Mapping[int, str] = {
+    1046: "ER_NO_DB_ERROR",
     1052: "ER_NON_UNIQ_ERROR",
     1054: "ER_BAD_FIELD_ERROR",
     1064: "ER_PARSE_ERROR",
