@@ -128,6 +128,7 @@ def steps_and_parts(command: Running) -> list[int]:
         ("worker", signal.SIGKILL),
         ("command", signal.SIGKILL),
         ("command", signal.SIGINT),
+        ("command", signal.SIGTERM),
     ],
 )
 def test_whatever_is_ended_nothing_of_it_goes_on(
