@@ -1,58 +1,15 @@
 """Every error of the configuration is one line that names file, line, key and value."""
 
-import copy
-import inspect
-import json
 import os
-import pickle
 import re
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from pymysql.connections import Connection
 
-from etl_assets import config as package
-from etl_assets.config import CONFIG_VARIABLE, ExportConfig, load_config, parse_config
-from etl_assets.config.driver import DRIVER_OPTIONS, FIXED_OPTIONS, REFUSED_OPTIONS
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ConfigError
-from etl_assets.source.engines import Engines
-from etl_assets.source.mysql.engine import beside
-from etl_assets.tables.topology import load_topology
+from etl_assets_tests.support.minimal import MINIMAL, PARTITION, SHARD, URL, edited, load
 
-MINIMAL = """\
-hosts:
-  shop-a:
-    url: mysql+pymysql://etl@db-a:3306
-tables:
-  orders:
-    shards:
-      - {host: shop-a, tables: "shop_{00..01}.orders_{00..03}"}
-    partition: {every: day, start: 2026-11-01}
-"""
-
-
-def load(tmp_path: Path, text: str) -> ExportConfig:
-    """The configuration of a text, its patterns expanded too."""
-    path = tmp_path / "etl_assets.yaml"
-    path.write_text(text, encoding="utf-8")
-    config = load_config(path)
-    load_topology(config)
-    return config
-
-
-def edited(old: str, new: str) -> str:
-    """The minimal configuration with one part replaced."""
-    assert old in MINIMAL
-    return MINIMAL.replace(old, new)
-
-
-URL = "mysql+pymysql://etl@db-a:3306"
-SHARD = '{host: shop-a, tables: "shop_{00..01}.orders_{00..03}"}'
-PARTITION = "{every: day, start: 2026-11-01}"
 HOST = "hosts.shop-a"
 FIRST = "tables.orders.shards[0]"
 CUT = "tables.orders.partition"
@@ -251,71 +208,10 @@ def test_a_wrong_configuration_is_one_line(
     assert "\n" not in text
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "url: mysql+pymysql://etl:hunter2@db-a:3306",
-        "url: mysql+pymysql://etl@db-a?password=hunter2",
-        "url: mysql+pymysql://etl:hunter2@db-a:port",
-        "url: mysql+pymysql://etl:hunter2/@db-a",
-        "url: mysql+pymysql:/etl:hunter2@db-a",
-        "url: 'mysql+pymysql://etl:hunter2@x@db-a/shop'",
-        "url: mysql+pymysql://etl@db-a?PASSWD=hunter2",
-        "url: postgresql://etl:hunter2@db-a",
-        "url: mysql+pymysql://etl@db-a\n    password: hunter2",
-        "url: mysql+pymysql://etl@db-a\n    password: [hunter2]",
-        "url: mysql+pymysql://etl@db-a\n    password: {env: [hunter2]}",
-        "url: mysql+pymysql://etl@db-a\n    connect: hunter2",
-        "mysql+pymysql://etl:hunter2@db-a",
-        "url: mysql+pymysql://etl@db-a\n    password: {value: hunter2}",
-        "url: mysql+pymysql://etl@db-a\n    connect: {password: hunter2}",
-        "url: mysql+pymysql://etl@db-a\n    connect: {ssl: {password: hunter2}}",
-        "url: mysql+pymysql://etl:hunter%2F2@db-a",
-        "url: mysql+pymysql://etl@db-a?pass%77ord=hunter2",
-        "url: mysql+pymysql://etl@db-a\n    password: {command: hunter2}",
-        "url: mysql+pymysql://etl@db-a\n    password: {command: [vault, --token=hunter2]}",
-        "url: mysql+pymysql://etl@db-a\n    password: !hunter2",
-        "url: mysql+pymysql://etl@db-a\n    password: *hunter2",
-        "url: mysql+pymysql://etl@db-a\n    password: !!int hunter2",
-    ],
-)
-def test_a_password_in_the_file_is_refused_and_never_shown(tmp_path: Path, secret: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, edited(f"    url: {URL}", f"    {secret}"))
-    assert "hunter2" not in str(caught.value) + repr(caught.value)
-    assert caught.value.__cause__ is None
-
-
-def test_a_number_in_place_of_a_password_is_not_shown_either(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="password: expected keys with values, got something"):
-        load(tmp_path, edited(URL, f"{URL}\n    password: 4711"))
-
-
 def test_a_schedule_and_a_match_keep_their_text(tmp_path: Path) -> None:
     text = edited(PARTITION, f'{PARTITION}\n    schedule: "0 2 * * *"\n    where: "id % 2 = 0"')
     table = load(tmp_path, text).tables["orders"]
     assert (table.schedule, table.where) == ("0 2 * * *", "id % 2 = 0")
-
-
-def test_an_empty_document_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^etl_assets\.yaml:1: hosts: expected this key"):
-        load(tmp_path, "")
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "etl_assets.yaml"
-    path.write_bytes(b"hosts:\n  \xff")
-    with pytest.raises(ConfigError, match=r"^etl_assets\.yaml:2: expected UTF-8, got byte 0xff$"):
-        load_config(path)
-
-
-def test_a_configuration_that_is_not_there_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
-    with pytest.raises(ConfigError, match=r"etl_assets\.yaml: expected the configuration"):
-        load_config()
 
 
 def test_defaults_are_filled_in(tmp_path: Path) -> None:
@@ -362,28 +258,6 @@ def test_wrong_conventions_are_told_where_they_stand(
         load(tmp_path, text)
 
 
-def test_one_part_may_be_taken_over_by_another(tmp_path: Path) -> None:
-    shared = edited(PARTITION, f"&daily {PARTITION}")
-    text = (
-        shared
-        + """\
-  users:
-    shards: [{host: shop-a, tables: shop.users}]
-    partition: {<<: *daily, every: month}
-"""
-    )
-    tables = load(tmp_path, text).tables
-    assert [table.partition.every for table in tables.values()] == ["day", "month"]
-
-
-@pytest.mark.parametrize("start", [date(2026, 11, 1), datetime(2026, 11, 1), "2026-11-01"])
-def test_dates_may_arrive_as_dates_or_as_text(tmp_path: Path, start: object) -> None:
-    document: dict[str, Any] = copy.deepcopy(yaml.safe_load(MINIMAL))
-    document["tables"]["orders"]["partition"]["start"] = start
-    config = parse_config(document, {}, tmp_path / "etl_assets.yaml")
-    assert config.tables["orders"].partition.start_time == datetime(2026, 11, 1)
-
-
 def test_a_password_comes_from_the_environment_and_may_be_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,12 +269,6 @@ def test_a_password_comes_from_the_environment_and_may_be_nothing(
         assert password is not None
         assert password.value(tmp_path) == value
         assert "hunter2" not in repr(config)
-
-
-def test_what_never_connects_needs_no_password(tmp_path: Path) -> None:
-    path = tmp_path / "etl_assets.yaml"
-    path.write_text(edited(URL, f"{URL}\n    password: {{env: NO_SUCH_VARIABLE}}"))
-    assert load_config(path, connects=False).hosts["shop-a"].password is not None
 
 
 @pytest.mark.parametrize(
@@ -417,230 +285,7 @@ def test_the_configuration_is_frozen(tmp_path: Path) -> None:
         config.execution.retries = 0
 
 
-# Options for the driver
-
-
-def connecting(options: str) -> str:
-    """The minimal configuration with options for the driver."""
-    return edited(f"    url: {URL}", f"    url: {URL}\n    connect: {{{options}}}")
-
-
-@pytest.mark.parametrize(
-    ("option", "told"),
-    [
-        ("conect_timeout: 5", "conect_timeout: expected connect_timeout, got an option that"),
-        ("nonsense: 5", "nonsense: expected one of bind_address, collation, connect_timeout"),
-        ("connect_timeout: abc", "connect_timeout: expected a number of seconds, got something"),
-        ("read_timeout: 0", "read_timeout: expected a number of seconds, got 0"),
-        ("read_timeout: true", "read_timeout: expected a number of seconds, got true"),
-        ("ssl_disabled: 7", "ssl_disabled: expected true or false, got 7"),
-        ("read_timeout: .nan", "read_timeout: expected a number of seconds, got nan"),
-        ("ssl_verify_identity: 'no'", "ssl_verify_identity: expected true or false, got something"),
-        ("ssl_ca: [a]", "ssl_ca: expected the path of a file, got something else"),
-        ("collation: 'utf8mb4_bin; DROP'", "collation: expected a collation of utf8mb4, got some"),
-        (
-            "ssl: {ca: a.pem}",
-            "ssl: expected ssl_ca, ssl_cert, ssl_key and ssl_verify_identity, each",
-        ),
-        ("read_default_file: my.cnf", "read_default_file: expected the options themselves"),
-        ("local_infile: true", "local_infile: expected an option that reads"),
-        ("ssl_disabled: true, ssl_ca: a", "ssl_ca: expected no `ssl_disabled: true` beside it"),
-        ("ssl_ca: a, ssl_verify_cert: false", "ssl_verify_cert: expected true, as `ssl_ca` is set"),
-        ("ssl_key: a", "ssl_key: expected `ssl_cert` beside it, got none"),
-    ],
-)
-def test_an_option_that_the_driver_would_stumble_over_is_refused(
-    tmp_path: Path, option: str, told: str
-) -> None:
-    with pytest.raises(ConfigError, match=rf"^etl_assets\.yaml:4: hosts\.shop-a\.connect\.{told}"):
-        load(tmp_path, connecting(option))
-
-
-@pytest.mark.parametrize(
-    ("query", "named"),
-    [
-        ("ssl_ca=ca.pem", "ssl_ca"),
-        ("ssl_disabled=false", "ssl_disabled"),
-        ("read_timeout=5&charset=latin1", "read_timeout, charset"),
-        ("foo", "something else"),
-    ],
-)
-def test_options_have_no_place_in_the_url(tmp_path: Path, query: str, named: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        load(tmp_path, edited(URL, f"'{URL}?{query}'"))
-    assert str(refusal.value) == (
-        f"etl_assets.yaml:3: hosts.shop-a.url: expected a URL without options, got {named} "
-        "after the ?; move it to `connect`"
-    )
-
-
-def test_every_option_of_the_driver_is_known_or_left_out_for_a_reason() -> None:
-    known = set(inspect.signature(Connection.__init__).parameters) - {"self"}
-    secret = {"password", "passwd", "ssl_key_password"}
-    # Not implemented by the driver, or it would not connect, or takes Python objects.
-    useless = {"compress", "named_pipe", "defer_connect", "auth_plugin_map"}
-    assert known == {*DRIVER_OPTIONS, *REFUSED_OPTIONS, *FIXED_OPTIONS, *secret, *useless}
-
-
-def test_a_certificate_that_is_not_there_is_told_when_the_file_is_read(tmp_path: Path) -> None:
-    text = connecting("ssl_ca: ca.pem")
-    words = (
-        rf"^etl_assets\.yaml:4: hosts\.shop-a\.connect\.ssl_ca: expected .*none at {tmp_path}/ca"
-    )
-    with pytest.raises(ConfigError, match=words):
-        load(tmp_path, text)
-    # `verify` does without.
-    config = load_config(tmp_path / "etl_assets.yaml", connects=False)
-    with pytest.raises(ConfigError, match=rf"ssl_ca: expected a file, got none at {tmp_path}/ca"):
-        Engines(config.hosts, config.home).get("shop-a", "")
-    (tmp_path / "ca.pem").touch()
-    load(tmp_path, text)
-
-
-def test_a_relative_path_starts_beside_the_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "ca.pem").touch()
-    config = load(tmp_path, connecting("ssl_ca: ca.pem, unix_socket: s.sock"))
-    monkeypatch.chdir("/")
-    engines = Engines(config.hosts, config.home)
-    engines.get("shop-a", "")
-    options = config.hosts["shop-a"].connect
-    assert pickle.loads(pickle.dumps(engines)).host("shop-a").connect == options
-    assert beside(config.home, options) == {
-        "ssl_ca": str(tmp_path / "ca.pem"),
-        "unix_socket": str(tmp_path / "s.sock"),
-    }
-
-
 @pytest.mark.parametrize("key", ["connect: {connect_timeout: 5}", "password: {env: SHOP_A}"])
 def test_sqlite_has_no_options_and_no_password(tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=r":4: hosts\.shop-a\.\w+: expected no `\w+` for SQLite"):
         load(tmp_path, edited(URL, f"sqlite:///{{database}}.db\n    {key}"))
-
-
-# Secrets and conditions
-
-
-@pytest.mark.parametrize(
-    "directory",
-    [
-        "ftp://user:hunter2@host/x",
-        "ftp://user:hun/ter2@host/x",
-        "simplecache::ftp://user:hunter2@host/x",
-        "s3://bucket/x?key=hunter2",
-        "https://host/x?X-Amz-Expires=60&X-Amz-Signature=hunter2",
-        "https://host/x?pass%77ord=hunter2",
-        "abfs://c@account/x?sig=hunter2",
-    ],
-)
-def test_a_secret_in_the_output_s_url_is_refused_and_never_shown(
-    tmp_path: Path, directory: str
-) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        load(tmp_path, MINIMAL + f"output: {{directory: '{directory}'}}\n")
-    assert str(refusal.value).startswith("etl_assets.yaml:9: output.directory: expected a URL with")
-    assert "FSSPEC_FTP_PASSWORD" in str(refusal.value)
-    assert "ter2" not in str(refusal.value)
-    # A key with a mistake in it does not show it either.
-    with pytest.raises(ConfigError, match="got folder: something else"):
-        load(tmp_path, MINIMAL + f"output: {{folder: '{directory}'}}\n")
-
-
-def test_a_url_that_names_an_account_alone_may_stand(tmp_path: Path) -> None:
-    url = "memory://container@account/x@y"
-    assert load(tmp_path, MINIMAL + f"output: {{directory: '{url}'}}\n").directory == url
-
-
-@pytest.mark.parametrize(
-    ("url", "where", "told"),
-    [
-        (URL, "s='a') or (s='b'", "expected brackets that close one another, got one that closes"),
-        (URL, "a = '\\' or b = '('", "expected each quote closed, got one that stays open"),
-        (URL, "a = ']' or x = 'it''s )'", None),
-        ("sqlite:///{database}.db", "a = '\\' or b = '('", None),
-        ("sqlite:///{database}.db", "[a(b] = 1", None),
-        (URL, "[a(b] = 1", "one that stays open"),
-    ],
-)
-def test_a_condition_stays_in_its_brackets(
-    tmp_path: Path, url: str, where: str, told: str | None
-) -> None:
-    text = edited(URL, url) + f"    where: {json.dumps(where)}\n"
-    if told is None:
-        assert load(tmp_path, text).tables["orders"].where == where
-        return
-    with pytest.raises(ConfigError) as refusal:
-        load(tmp_path, text)
-    assert str(refusal.value).startswith("etl_assets.yaml:9: tables.orders.where: ")
-    assert told in str(refusal.value)
-    assert str(refusal.value).endswith(repr(where))
-
-
-# Packages
-
-
-@pytest.mark.parametrize(
-    ("directory", "told"),
-    [("nosuch://bucket/x", "Protocol not known"), ("gs://bucket/x", "gcsfs")],
-)
-def test_a_url_that_nothing_can_write_to_is_told_before_anything_is_read(
-    tmp_path: Path, directory: str, told: str
-) -> None:
-    with pytest.raises(ConfigError, match=rf"^etl_assets\.yaml:9: output\.directory: .*{told}"):
-        load(tmp_path, MINIMAL + f"output: {{directory: '{directory}'}}\n")
-
-
-def test_a_compression_without_its_package_is_told_before_anything_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("etl_assets.config.consistency.find_spec", lambda name: None)
-    text = MINIMAL + "output: {csv: {compression: zstd}}\n"
-    with pytest.raises(ConfigError, match=r"expected the package zstandard, got none; install"):
-        load(tmp_path, text)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("    partition:", "    partiton: soon\n    partition:", "got partiton: 'soon'"),
-        ("hosts:", "dbpassword: hunter2\nhosts:", "got dbpassword: something else"),
-        (f"    url: {URL}", f"    url: {URL}\n    pwd: hunter2", "got pwd: something else"),
-    ],
-)
-def test_an_unknown_key_is_told_with_its_value_unless_that_may_be_a_secret(
-    tmp_path: Path, old: str, new: str, told: str
-) -> None:
-    with pytest.raises(ConfigError, match=told):
-        load(tmp_path, edited(old, new))
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        ("5", "expected at most 4, the max_connections of shop-a, got 5"),
-        ("0", "expected at least 1, got 0"),
-        ("1.5", "expected a whole number, got 1.5"),
-        ("true", "expected a whole number, got true"),
-    ],
-)
-def test_parts_are_whole_numbers_within_the_host_s_limit(
-    tmp_path: Path, value: str, told: str
-) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        load(tmp_path, f"{MINIMAL}    split: {value}\n")
-    assert str(refusal.value) == f"etl_assets.yaml:9: tables.orders.split: {told}"
-    assert load(tmp_path, f"{MINIMAL}    split: 4\n").tables["orders"].split == 4
-
-
-def test_sqlite_is_not_read_in_parts(tmp_path: Path) -> None:
-    text = edited(URL, "sqlite:///{database}.db") + "    split: 2\n"
-    with pytest.raises(ConfigError, match=r":9: .*expected 1 on SQLite \(host shop-a\), got 2"):
-        load(tmp_path, text)
-
-
-def test_each_part_of_the_configuration_has_its_name_in_the_package() -> None:
-    parts = [field.annotation for field in ExportConfig.model_fields.values()]
-    names = {name for part in parts for name in re.findall(r"\w+Config\b", str(part))}
-    assert {"HostConfig", "OutputConfig", "ExecutionConfig"} <= names
-    assert names <= set(package.__all__)
