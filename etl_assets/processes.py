@@ -158,6 +158,7 @@ def _group_lives(group: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
+        # Somebody else's may not be signalled, and is there.
         pass
     # Of those that are left, some may only wait for a parent that never asks.
     return not (_PROC / "self").exists() or any(

@@ -54,19 +54,8 @@ def lane_assets(
 
     Built by hand rather than with @multi_asset, which refuses keys that table names may need.
     """
-    partitions = partitions_of(table)
-    backend = config.hosts[lane.host].backend
     outputs = lane.outputs
-    checks = {
-        f"{name}__check": dg.AssetCheckSpec(
-            CHECK_NAME,
-            asset=shard_key(shard),
-            description="The file holds as many rows as the server counted in the same snapshot.",
-            # Then re-execution from asset failure repeats the check together with the export.
-            blocking=True,
-        )
-        for name, shard in outputs.items()
-    }
+    checks = {f"{name}__check": _check_spec(shard) for name, shard in outputs.items()}
 
     @dg.op(
         name=lane.name,
@@ -106,18 +95,34 @@ def lane_assets(
         keys_by_output_name={name: shard_key(shard) for name, shard in outputs.items()},
         check_specs_by_output_name=checks,
         can_subset=True,
-        specs=[
-            dg.AssetSpec(
-                shard_key(shard),
-                deps=[source_key(shard, backend)],
-                group_name=table.name,
-                description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
-                partitions_def=partitions,
-                kinds={backend, "csv"},
-            )
-            for shard in lane.shards
-        ],
+        specs=_specs(config, table, lane),
     )
+
+
+def _check_spec(shard: Shard) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        CHECK_NAME,
+        asset=shard_key(shard),
+        description="The file holds as many rows as the server counted in the same snapshot.",
+        # Then re-execution from asset failure repeats the check together with the export.
+        blocking=True,
+    )
+
+
+def _specs(config: ExportConfig, table: LogicalTable, lane: Lane) -> list[dg.AssetSpec]:
+    partitions = partitions_of(table)
+    backend = config.hosts[lane.host].backend
+    return [
+        dg.AssetSpec(
+            shard_key(shard),
+            deps=[source_key(shard, backend)],
+            group_name=table.name,
+            description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
+            partitions_def=partitions,
+            kinds={backend, "csv"},
+        )
+        for shard in lane.shards
+    ]
 
 
 def _export(

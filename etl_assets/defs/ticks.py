@@ -124,6 +124,7 @@ def complete_keys(config: ExportConfig, table: LogicalTable, keys: Sequence[str]
         for one in looks:
             one.result(max(0.0, until - time.monotonic()))
     except TimeoutError:
+        # What was not looked at in time counts as not complete: the tick has to end.
         pass
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
