@@ -12,7 +12,7 @@ from etl_assets import errors
 from etl_assets.defs.asset_keys import shard_key
 from etl_assets.defs.checks import CAUSE
 from etl_assets.defs.progress_events import ORDER_EVENT, PROGRESS_EVENT
-from etl_assets.defs.shard_assets import CHECK_NAME
+from etl_assets.defs.shard_step import CHECK_NAME
 from etl_assets.printable import printable
 from etl_assets.steps.lanes import Lane
 from etl_assets.steps.notices import NOTICE_EVENT

@@ -1,21 +1,16 @@
-"""The asset keys of the product, and the names of its jobs."""
+"""The asset keys of the product as they are without a translation, and the names of its jobs.
+
+What runs asks the specs of its assets for their keys, as a project may have changed them.
+"""
 
 import dagster as dg
 
-from etl_assets.tables.topology import LogicalTable, Shard, key_part, name_of_part
+from etl_assets.tables.topology import LogicalTable, Shard, key_part
 
 
 def shard_key(shard: Shard) -> dg.AssetKey:
     """The asset key of a shard."""
-    return dg.AssetKey([shard.table, shard.host, *_where(shard)])
-
-
-def shard_of(key: dg.AssetKey) -> Shard | None:
-    """The shard that an asset key stands for; None for a key of anything else."""
-    if len(key.path) != len(Shard.__dataclass_fields__):
-        return None
-    table, host, *where = key.path
-    return Shard(table, host, *map(name_of_part, where))
+    return dg.AssetKey([shard.table, shard.host, _table_on_host(shard)])
 
 
 def table_key(table: LogicalTable) -> dg.AssetKey:
@@ -25,7 +20,7 @@ def table_key(table: LogicalTable) -> dg.AssetKey:
 
 def source_key(shard: Shard, backend: str) -> dg.AssetKey:
     """The asset key of the table on the server that a shard is read from."""
-    return dg.AssetKey([backend, shard.host, *_where(shard)])
+    return dg.AssetKey([backend, shard.host, _table_on_host(shard)])
 
 
 def job_name(table: LogicalTable) -> str:
@@ -33,5 +28,6 @@ def job_name(table: LogicalTable) -> str:
     return f"export_{table.name}"
 
 
-def _where(shard: Shard) -> list[str]:
-    return [key_part(shard.database), key_part(shard.shard_table)]
+def _table_on_host(shard: Shard) -> str:
+    """Database and table in one part: a node of the UI's graph shows the last part alone."""
+    return f"{key_part(shard.database)}.{key_part(shard.shard_table)}"

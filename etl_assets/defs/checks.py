@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
-from etl_assets.defs.asset_keys import table_key
+from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.partitions import first_window
-from etl_assets.defs.resources import DatabaseResource
+from etl_assets.defs.resources import DatabaseResource, ResourceKeys
 from etl_assets.errors import EtlAssetsError
 from etl_assets.source.drift import Finding, compare, in_no_window
 from etl_assets.source.failures import server_text
@@ -27,17 +27,19 @@ _SHOWN = 100
 _NAMED = 5
 
 
-def rows_check_spec(table: LogicalTable) -> dg.AssetCheckSpec:
+def rows_check_spec(table: LogicalTable, key: dg.AssetKey) -> dg.AssetCheckSpec:
     """The check that every row of every shard table is in some window."""
     return dg.AssetCheckSpec(
         ROWS_CHECK,
-        asset=table_key(table),
+        asset=key,
         description=f"Every row's {table.settings.partition.column} is in a window: it is neither "
         "NULL nor zero, and not before the first window.",
     )
 
 
-def rows_check(table: LogicalTable, shards: Sequence[ShardManifest]) -> dg.AssetCheckResult | None:
+def rows_check(
+    table: LogicalTable, key: dg.AssetKey, shards: Sequence[ShardManifest]
+) -> dg.AssetCheckResult | None:
     """What the shards' steps counted; None where they did not."""
     counts = {m.shard: m.rows_outside for m in shards if m.rows_outside is not None}
     if not counts:
@@ -54,28 +56,30 @@ def rows_check(table: LogicalTable, shards: Sequence[ShardManifest]) -> dg.Asset
     return dg.AssetCheckResult(
         passed=not findings,
         check_name=ROWS_CHECK,
-        asset_key=table_key(table),
+        asset_key=key,
         severity=dg.AssetCheckSeverity.ERROR if must else dg.AssetCheckSeverity.WARN,
         description=cause if findings else "Every row is in a window.",
         metadata={"rows": total, **_shown(findings, cause)},
     )
 
 
-def drift_check(tables: Sequence[LogicalTable], table: LogicalTable) -> dg.AssetChecksDefinition:
+def drift_check(
+    tables: Sequence[LogicalTable], table: LogicalTable, specs: AssetSpecs, keys: ResourceKeys
+) -> dg.AssetChecksDefinition:
     """The check that compares configuration, lock and servers; `tables` are all there are."""
     hosts = {shard.host for shard in table.shards}
 
     @dg.asset_check(
         name=DRIFT_CHECK,
-        asset=table_key(table),
+        asset=specs.tables[table.name].key,
         description="The servers have exactly the shard tables that are exported, and their "
         "columns are alike.",
-        required_resource_keys={"database"},
+        required_resource_keys={keys.database},
         # Its connection counts against the host's limit; a check can have one pool only.
         pool=hosts.pop() if len(hosts) == 1 else None,
     )
     def matches_servers(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        database: DatabaseResource = context.resources.database
+        database: DatabaseResource = getattr(context.resources, keys.database)
         try:
             findings, _ = compare(database.engines, tables, [table])
         except DBAPIError as error:

@@ -10,9 +10,9 @@ from functools import partial
 import dagster as dg
 from dagster import AssetCheckResult
 
-from etl_assets.defs.asset_keys import table_key
 from etl_assets.defs.checks import rows_check
 from etl_assets.defs.io_managers import CsvIOManager
+from etl_assets.defs.run_facts import key_of_table
 from etl_assets.errors import EtlAssetsError
 from etl_assets.steps.notices import notice
 from etl_assets.store.complete import StagedWindow, stage_window
@@ -41,18 +41,18 @@ def has_refused_rows(table: LogicalTable, check: AssetCheckResult | None) -> boo
 
 
 def complete_after_shards(
-    context: dg.OpExecutionContext, table: LogicalTable, window: Window
+    context: dg.OpExecutionContext, csv: CsvIOManager, table: LogicalTable, window: Window
 ) -> None:
     """Complete a window after the last of its shards; where it is not complete, say why.
 
     Dagster shows the logical table's new files, though its own step was not asked for.
     """
-    csv: CsvIOManager = context.resources.csv
+    key = key_of_table(context, table)
     say = partial(notice, context.get_step_execution_context())
     try:
         staged = staged_window(csv, table, window)
         with staged.merged or nullcontext():
-            check = rows_check(table, staged.manifest.shards)
+            check = rows_check(table, key, staged.manifest.shards)
             if check is not None and has_refused_rows(table, check):
                 say(f"{table.name} {window.key}: not complete, {check.description}")
                 return
@@ -63,7 +63,7 @@ def complete_after_shards(
         return
     context.log_event(
         dg.AssetMaterialization(
-            table_key(table),
+            key,
             description="Completed by the last of its shards.",
             metadata=metadata,
             partition=window.key,

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from etl_assets.csv_format import RecordReader
-from etl_assets.defs.asset_keys import shard_of
+from etl_assets.defs.asset_specs import shard_of, table_of
 from etl_assets.errors import UsageError
 from etl_assets.steps.notices import notice
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
@@ -26,7 +26,7 @@ from etl_assets.store.manifest import (
 )
 from etl_assets.store.open_folder import open_folder
 from etl_assets.store.proof import shard_manifest, window_manifest
-from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.topology import LogicalTable, Shard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ class CsvIOManager(dg.ConfigurableIOManager):
             return
         how = (
             f"`etl-assets export {table.name} --partition {partition} --shards-gone` (in the UI "
-            "`resources.csv.config.shards_gone: true`)"
+            "`shards_gone: true` of the IO manager's config)"
         )
         refuse_other_shards(self.folder(table.name, partition), partition, table.shards, how)
 
@@ -128,40 +128,51 @@ class CsvIOManager(dg.ConfigurableIOManager):
         # Imported here: a step that only exports does without pandas.
         from etl_assets.store.reader import ShardFile, read_files  # noqa: PLC0415
 
+        key, upstream = context.asset_key, context.upstream_output
+        metadata = upstream.definition_metadata if upstream is not None else {}
+        shard = shard_of(metadata)
+        table = shard.table if shard is not None else table_of(metadata)
+        if table is None:
+            raise UsageError(
+                f"the input {key.to_user_string()}",
+                expected="an asset of etl_assets.yaml for the IO manager `csv`",
+                got="another one",
+                next_step="give the asset an IO manager of its own",
+            )
         files = []
         for partition in context.asset_partition_keys:
-            folder = self.folder(context.asset_key.path[0], partition)
-            found = _manifests(folder, context.asset_key, partition)
+            folder = self.folder(table, partition)
+            found = _manifests(folder, shard or table, partition)
             files += [ShardFile(folder, manifest) for manifest in found]
         return read_files(files)
 
 
-def _manifests(folder: Folder, key: dg.AssetKey, partition: str) -> Sequence[ShardManifest]:
-    """The manifests of an asset's files: those of all shards, or its own.
+def _manifests(folder: Folder, wanted: Shard | str, partition: str) -> Sequence[ShardManifest]:
+    """The manifests of an asset's files: a shard's own, or those of a logical table's shards.
 
     Raises:
         UsageError: there is none, or one of another window, so nothing proves the files.
         IncompleteError: the logical table's does not fit its shards' any more.
         CsvError: a shard's is not its own.
     """
-    is_table = len(key.path) == 1
-    shard = shard_of(key)
+    shard = wanted if isinstance(wanted, Shard) else None
+    table = wanted.table if isinstance(wanted, Shard) else wanted
     name = TABLE_MANIFEST if shard is None else manifest_name(shard)
     if folder.size(name) is None:
         raise UsageError(
-            f"{key.to_user_string()} for {partition}",
+            f"{table}{'' if shard is None else f': {shard}'} for {partition}",
             expected=f"a manifest in {folder.location('')}",
             got="none",
-            next_step=f"export {key.path[0]} --partition {partition} first",
+            next_step=f"export {table} --partition {partition} first",
         )
-    found = window_manifest(folder).shards if is_table else [shard_manifest(folder, name)]
+    found = window_manifest(folder).shards if shard is None else [shard_manifest(folder, name)]
     for manifest in found:
-        if (manifest.table, manifest.partition) != (key.path[0], partition):
+        if (manifest.table, manifest.partition) != (table, partition):
             raise UsageError(
                 folder.location(name),
-                expected=f"the manifest of {key.path[0]} for {partition}",
+                expected=f"the manifest of {table} for {partition}",
                 got=f"that of {manifest.table} for {manifest.partition}",
-                next_step=f"export {key.path[0]} --partition {partition} again",
+                next_step=f"export {table} --partition {partition} again",
             )
     return found
 

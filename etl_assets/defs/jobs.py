@@ -4,16 +4,20 @@ from typing import Any
 
 import dagster as dg
 
-from etl_assets.defs.asset_keys import job_name, shard_key, table_key
+from etl_assets.defs.asset_keys import job_name
+from etl_assets.defs.asset_specs import table_tag
 from etl_assets.tables.topology import LogicalTable
 
 
-def export_job(table: LogicalTable) -> Any:
-    """The job of the schedule and of the command line; its type has no public name."""
+def export_job(table: LogicalTable, executor: dg.ExecutorDefinition) -> Any:
+    """The job of the schedule and of the command line; its type has no public name.
+
+    It selects its assets by a tag, which they keep under other keys.
+    """
+    ((tag, name),) = table_tag(table.name).items()
     return dg.define_asset_job(
         job_name(table),
-        selection=dg.AssetSelection.assets(
-            *(shard_key(shard) for shard in table.shards), table_key(table)
-        ),
+        selection=dg.AssetSelection.tag(tag, name),
+        executor_def=executor,
         description=f"Exports a window of {table.name}: {len(table.shards)} shards in parallel.",
     )

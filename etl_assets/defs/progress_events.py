@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from etl_assets.defs.asset_keys import shard_key
 from etl_assets.export.task import Progress
 from etl_assets.steps.notices import report_event
 from etl_assets.tables.topology import Shard
@@ -15,9 +14,9 @@ PROGRESS_SECONDS = 10.0
 ORDER_EVENT = "etl_assets_order"
 
 
-def say_order(context: dg.OpExecutionContext, shards: Sequence[Shard]) -> None:
+def say_order(context: dg.OpExecutionContext, shards: Sequence[dg.AssetKey]) -> None:
     """In which order a lane exports its shards; its first event says so."""
-    keys = [shard_key(shard).to_user_string() for shard in shards]
+    keys = [key.to_user_string() for key in shards]
     report_event(
         context.get_step_execution_context(),
         f"{len(keys)} shards, one by one, the largest of last time first",
@@ -28,9 +27,10 @@ def say_order(context: dg.OpExecutionContext, shards: Sequence[Shard]) -> None:
 class ProgressLog:
     """Tells the run how far a long shard is, every ten seconds or so."""
 
-    def __init__(self, context: dg.OpExecutionContext, shard: Shard) -> None:
+    def __init__(self, context: dg.OpExecutionContext, shard: Shard, key: dg.AssetKey) -> None:
         self._context = context
         self._shard = shard
+        self._key = key.to_user_string()
         self._began = self._last = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -45,7 +45,7 @@ class ProgressLog:
             f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
             f"{megabytes / (now - self._began):,.1f} MB/s",
             {
-                PROGRESS_EVENT: shard_key(self._shard).to_user_string(),
+                PROGRESS_EVENT: self._key,
                 "rows": progress.rows,
                 "bytes": progress.bytes,
                 "expected": progress.expected,

@@ -1,7 +1,9 @@
-"""The resource `database`: engines of the process that uses them."""
+"""The resource `database`: engines of the process that uses them; what resources are called."""
 
-from collections.abc import Generator, Mapping
+import hashlib
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,26 @@ from pydantic import Field, PrivateAttr
 
 from etl_assets.config import ExportConfig, HostConfig
 from etl_assets.source.engines import Engines
+from etl_assets.tables.topology import LogicalTable
+
+
+@dataclass(frozen=True)
+class ResourceKeys:
+    """What the two resources of a configuration are called."""
+
+    database: str
+    csv: str
+
+    @classmethod
+    def of(cls, tables: Iterable[LogicalTable]) -> "ResourceKeys":
+        """Names that nothing else in a project has: no two of its jobs have one logical table."""
+        names = " ".join(sorted(table.name for table in tables))
+        digest = hashlib.sha256(names.encode()).hexdigest()[:8]
+        return cls(f"etl_assets_database_{digest}", f"etl_assets_csv_{digest}")
+
+
+STAND_ALONE = ResourceKeys("database", "csv")
+"""Those of a code location that has nothing else."""
 
 
 class DatabaseResource(dg.ConfigurableResource):  # type: ignore[type-arg]

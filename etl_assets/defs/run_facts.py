@@ -6,7 +6,8 @@ from functools import partial
 import dagster as dg
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.asset_keys import shard_key, table_key
+from etl_assets.defs.asset_keys import table_key
+from etl_assets.defs.asset_specs import shard_of, table_of
 from etl_assets.defs.partitions import window_of
 from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.steps.lanes import lanes_of
@@ -21,12 +22,14 @@ def export_run_of(
 ) -> ExportRun:
     """What of the window this step's run is to export."""
     step, run = context.get_step_execution_context(), context.run
-    keys = set(step.job_def.asset_layer.selected_asset_keys)
+    layer = step.job_def.asset_layer
+    keys = set(layer.selected_asset_keys)
     # Dagster calls no selection None or an empty one.
     if run.asset_selection:
         keys &= run.asset_selection
     steps = run.step_keys_to_execute
-    shards = {shard for shard in table.shards if shard_key(shard) in keys}
+    selected = [layer.get(key).metadata for key in keys]
+    shards = set(table.shards) & {shard_of(metadata) for metadata in selected}
     if steps is not None:
         lanes = [lane for lane in lanes_of(config, table) if lane.name in steps]
         shards &= {shard for lane in lanes for shard in lane.shards}
@@ -37,7 +40,7 @@ def export_run_of(
         other = asked_at(run_id) if run_id != context.run_id else None
         return other < since if other is not None else None
 
-    completes_itself = table_key(table) in keys and (
+    completes_itself = table.name in map(table_of, selected) and (
         steps is None or ascii_name(table.name, "complete") in steps
     )
     window = window_of(table, context.partition_key)
@@ -51,6 +54,16 @@ def export_run_of(
         completes=None if completes_itself else WindowRequest.of(table, window),
         follows=follows,
     )
+
+
+def key_of_table(context: dg.OpExecutionContext, table: LogicalTable) -> dg.AssetKey:
+    """The asset key of a logical table, which need not be in the run."""
+    graph = context.job_def.asset_layer.asset_graph
+    # That of a job knows the one of all assets.
+    for node in getattr(graph, "source_asset_graph", graph).asset_nodes:
+        if table_of(node.metadata) == table.name:
+            return node.key
+    return table_key(table)
 
 
 def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:

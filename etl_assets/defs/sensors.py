@@ -8,17 +8,15 @@ _SECONDS = 5
 """As often as Dagster looks at its sensors and its queue."""
 
 
-def dead_run_sensor() -> dg.SensorDefinition:
-    """Fails runs whose process is gone, and frees their slots; it runs unless it is stopped."""
+@dg.sensor(
+    minimum_interval_seconds=_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Fails runs whose process was killed, so that they do not hold connections.",
+)
+def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Fail runs whose process is gone, and free their slots; it runs unless it is stopped.
 
-    @dg.sensor(
-        name="fail_dead_runs",
-        minimum_interval_seconds=_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Fails runs whose process was killed, so that they do not hold connections.",
-    )
-    def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        swept = sweep_dead_runs(context.instance)
-        return dg.SkipReason(f"Failed: {', '.join(swept)}" if swept else "Every run has a process.")
-
-    return fail_dead_runs
+    There is one, whatever number of configurations a project has.
+    """
+    swept = sweep_dead_runs(context.instance)
+    return dg.SkipReason(f"Failed: {', '.join(swept)}" if swept else "Every run has a process.")

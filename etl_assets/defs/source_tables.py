@@ -1,29 +1,16 @@
 """The tables on the servers as external assets: where the lineage begins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 import dagster as dg
 
-from etl_assets.config import ExportConfig
-from etl_assets.defs.asset_keys import source_key
-from etl_assets.tables.topology import LogicalTable
+_KNOWN: "WeakValueDictionary[dg.AssetKey, dg.AssetsDefinition]" = WeakValueDictionary()
 
 
-def source_tables(config: ExportConfig, tables: Sequence[LogicalTable]) -> list[dg.AssetSpec]:
-    """The tables on the servers as external assets: where the lineage begins."""
-    specs: dict[dg.AssetKey, dg.AssetSpec] = {}
-    for table in tables:
-        for shard in table.shards:
-            backend = config.hosts[shard.host].backend
-            key = source_key(shard, backend)
-            specs.setdefault(
-                key,
-                dg.AssetSpec(
-                    key,
-                    group_name=table.name,
-                    description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host}.",
-                    kinds={backend, "table"},
-                    metadata={"dagster/table_name": f"{shard.database}.{shard.shard_table}"},
-                ),
-            )
-    return list(specs.values())
+def source_tables(specs: Iterable[dg.AssetSpec]) -> list[dg.AssetsDefinition]:
+    """External assets; one that another configuration of this process has as well is the same one.
+
+    Dagster merges what is one object, and refuses two assets of one key.
+    """
+    return [_KNOWN.setdefault(spec.key, dg.AssetsDefinition(specs=[spec])) for spec in specs]

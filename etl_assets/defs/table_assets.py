@@ -5,11 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from etl_assets.defs.asset_keys import shard_key, table_key
+from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, rows_check_spec
 from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
-from etl_assets.defs.partitions import partitions_of, window_of
+from etl_assets.defs.partitions import window_of
+from etl_assets.defs.resources import ResourceKeys
 from etl_assets.errors import EtlAssetsError
 from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.notices import notice, saying_who_is_waited_for
@@ -19,53 +20,49 @@ from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
 
 
-def table_asset(table: LogicalTable, plan_tag: Mapping[str, str]) -> dg.AssetsDefinition:
+def table_asset(
+    table: LogicalTable, specs: AssetSpecs, keys: ResourceKeys, plan_tag: Mapping[str, str]
+) -> dg.AssetsDefinition:
     """The asset of a logical table: it writes `_manifest.json` when every shard is proven."""
-
-    inputs = {name: shard_key(shard) for shard, name in shard_names(table).items()}
+    spec = specs.tables[table.name]
+    inputs = {name: specs.shards[shard].key for shard, name in shard_names(table).items()}
     # A snapshot has no windows that rows could be outside of.
-    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table)}
+    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table, spec.key)}
 
     @dg.op(
         name=ascii_name(table.name, "complete"),
         # Nothing is loaded, but the order is kept: with deps alone the step ran first.
         ins={name: dg.In(dg.Nothing) for name in inputs},
         out={
-            "result": dg.Out(StagedWindow, io_manager_key="csv", is_required=False),
+            "result": dg.Out(StagedWindow, io_manager_key=keys.csv, is_required=False),
             **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
         },
-        required_resource_keys={"csv"},
+        required_resource_keys={keys.csv},
         tags=dict(plan_tag),
     )
     def complete(context: dg.OpExecutionContext) -> Iterator[Any]:
         with ending_with_the_run(), saying_who_is_waited_for(context):
-            yield from _complete(context, table)
+            yield from _complete(context, table, getattr(context.resources, keys.csv))
 
     return dg.AssetsDefinition(
         node_def=complete,
         keys_by_input_name=inputs,
-        keys_by_output_name={"result": table_key(table)},
+        keys_by_output_name={"result": spec.key},
         check_specs_by_output_name=checks,
         # The check may be executed alone, and re-execution from asset failure leaves it out.
         can_subset=True,
-        specs=[
-            dg.AssetSpec(
-                table_key(table),
-                deps=list(inputs.values()),
-                group_name=table.name,
-                description=f"All {len(table.shards)} shards of {table.name}, complete and proven.",
-                partitions_def=partitions_of(table),
-                kinds={"csv"},
-            )
-        ],
+        specs=[spec],
     )
 
 
-def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[Any]:
-    csv: CsvIOManager = context.resources.csv
-    is_selected = table_key(table) in context.selected_asset_keys
+def _complete(
+    context: dg.OpExecutionContext, table: LogicalTable, csv: CsvIOManager
+) -> Iterator[Any]:
+    # As it is in this run: a project may have changed it.
+    key = context.assets_def.node_keys_by_output_name["result"]
+    is_selected = key in context.selected_asset_keys
     try:
-        window = window_of(table, checked_partition(context, table_key(table)))
+        window = window_of(table, checked_partition(context, key))
         if is_selected:
             # Once a run, not with each shard.
             if lost := csv.folder(table.name, window.key).unlocked():
@@ -77,9 +74,9 @@ def _complete(context: dg.OpExecutionContext, table: LogicalTable) -> Iterator[A
             staged = StagedWindow(complete_window(folder, WindowRequest.of(table, window)), None)
     except EtlAssetsError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    check = rows_check(table, staged.manifest.shards)
-    key = dg.AssetCheckKey(table_key(table), ROWS_CHECK)
-    if check is not None and key in context.selected_asset_check_keys:
+    check = rows_check(table, key, staged.manifest.shards)
+    is_asked = dg.AssetCheckKey(key, ROWS_CHECK) in context.selected_asset_check_keys
+    if check is not None and is_asked:
         yield check
     if check is not None and has_refused_rows(table, check):
         if staged.merged is not None:

@@ -1,4 +1,4 @@
-"""What the fork server imports once, so that no step has to.
+"""What the fork server imports once, so that no step has to; with the code location of the run.
 
 An ImportError in a preloaded module would pass in silence, and any other exception would kill
 every step, so what may fail (the user's configuration) is left to the steps, which can say so.
@@ -7,7 +7,7 @@ every step, so what may fail (the user's configuration) is left to the steps, wh
 import contextlib
 import importlib
 
-from etl_assets.fork_server.server import PARTS
+from etl_assets.fork_server.server import PARTS, job_to_preload
 from etl_assets.private import dagster, multiprocessing
 
 _MODULES = (
@@ -35,5 +35,8 @@ for _module in _MODULES:
         importlib.import_module(_module)
 
 with contextlib.suppress(Exception):
-    # The repository is built once here; the forked steps find it ready.
-    importlib.import_module("etl_assets.definitions").defs.get_repository_def().get_all_jobs()
+    # Built once here; the forked steps find it ready.
+    if (job := job_to_preload()) is not None:
+        dagster.ReconstructableJob.from_dict(job).get_definition()
+    else:
+        importlib.import_module("etl_assets.definitions").defs.get_repository_def().get_all_jobs()

@@ -5,10 +5,14 @@ a half seconds before the first step. The process of a run on the command line h
 it, has no connection open and no thread running yet: what a fork server has to be.
 """
 
+import base64
 import gc
+import json
 import multiprocessing
 import os
 import socket
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from etl_assets.private.multiprocessing import (
@@ -28,6 +32,32 @@ PARTS = [
     "sqlalchemy.dialects.mysql.pymysql",
 ]
 """What it imports where it is for the parts of one shard table alone: nothing of Dagster."""
+
+
+_JOB_VARIABLE = "_ETL_ASSETS_JOB"
+"""Names the job whose code location the fork server loads: other means to tell it are none."""
+_LONGEST_VARIABLE = 100_000
+"""Linux takes 128 KiB."""
+
+
+def preload_job(job: Mapping[str, object]) -> None:
+    """Let the fork server of this process load a job; call it before its first step.
+
+    Arguments:
+        job: what Dagster makes of a reconstructable job.
+    """
+    packed = base64.b64encode(zlib.compress(json.dumps(job).encode())).decode()
+    if len(packed) <= _LONGEST_VARIABLE:
+        os.environ[_JOB_VARIABLE] = packed
+
+
+def job_to_preload() -> dict[str, Any] | None:
+    """The job that the process which started this fork server wants to be loaded."""
+    packed = os.environ.get(_JOB_VARIABLE)
+    if packed is None:
+        return None
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    return found
 
 
 def start_fork_server() -> None:

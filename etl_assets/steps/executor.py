@@ -9,7 +9,8 @@ import dagster as dg
 from dagster import Executor
 
 from etl_assets.config import ExportConfig
-from etl_assets.fork_server.server import STEPS
+from etl_assets.fork_server.server import STEPS, preload_job
+from etl_assets.private.dagster import ReconstructableJob
 from etl_assets.steps.claims import RunLimits
 from etl_assets.steps.lanes import lanes_of
 from etl_assets.steps.order import known_sizes, priorities_of, with_priorities
@@ -54,6 +55,8 @@ def export_executor(
     )
     def multiprocess(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
+        if isinstance(context.job, ReconstructableJob):
+            preload_job(context.job.to_dict())
         settings = _settings(context.executor_config, limits)
         inner = _MULTIPROCESS(context._replace(executor_config=settings))
         processes = settings["max_concurrent"]

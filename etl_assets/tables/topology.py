@@ -199,13 +199,9 @@ def _expanded(pattern: str) -> list[str]:
 
 
 def key_part(name: str) -> str:
-    """A name as a part of an asset key, where a slash would separate: it becomes `%2F`.
+    """A name as a part of an asset key, where a dot and a slash separate: `%2E` and `%2F`.
 
     A percent sign stays, unless what follows it could be taken for one of these codes.
     """
-    return re.sub(r"%(?=2[5F])", "%25", name).replace("/", "%2F")
-
-
-def name_of_part(part: str) -> str:
-    """The name that `key_part` made a part of."""
-    return re.sub(r"%2([5F])", lambda code: "%" if code[1] == "5" else "/", part)
+    coded = re.sub(r"%(?=2[5EF])", "%25", name)
+    return coded.replace("/", "%2F").replace(".", "%2E")

@@ -58,42 +58,42 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
         for key in graph.get_all_asset_keys()
         for node in [graph.get(key)]
     }
-    shards = [f"shop-a/shop_0{d}/orders_0{t}" for d in range(2) for t in range(2)]
+    shards = [f"shop-a/shop_0{d}.orders_0{t}" for d in range(2) for t in range(2)]
     check = ["rows_match_source"]
     assert found == {
-        **{f"mysql/{s}": ("orders", "external", ["mysql", "table"], [], []) for s in shards},
+        **{f"mysql/{s}": ("orders_source", "external", ["mysql", "table"], [], []) for s in shards},
         **{
             f"orders/{s}": ("orders", "asset", ["csv", "mysql"], [f"mysql/{s}"], check)
             for s in shards
         },
-        "sqlite/demo/shop_02/orders_00": ("orders", "external", ["sqlite", "table"], [], []),
-        "orders/demo/shop_02/orders_00": (
+        "sqlite/demo/shop_02.orders_00": ("orders_source", "external", ["sqlite", "table"], [], []),
+        "orders/demo/shop_02.orders_00": (
             "orders",
             "asset",
             ["csv", "sqlite"],
-            ["sqlite/demo/shop_02/orders_00"],
+            ["sqlite/demo/shop_02.orders_00"],
             check,
         ),
         "orders": (
             "orders",
             "asset",
             ["csv"],
-            ["orders/demo/shop_02/orders_00", *(f"orders/{s}" for s in shards)],
+            ["orders/demo/shop_02.orders_00", *(f"orders/{s}" for s in shards)],
             ["matches_servers", "rows_in_windows"],
         ),
-        "mysql/shop-a/shop_00/users": ("users", "external", ["mysql", "table"], [], []),
-        "users/shop-a/shop_00/users": (
+        "mysql/shop-a/shop_00.users": ("users_source", "external", ["mysql", "table"], [], []),
+        "users/shop-a/shop_00.users": (
             "users",
             "asset",
             ["csv", "mysql"],
-            ["mysql/shop-a/shop_00/users"],
+            ["mysql/shop-a/shop_00.users"],
             check,
         ),
         "users": (
             "users",
             "asset",
             ["csv"],
-            ["users/shop-a/shop_00/users"],
+            ["users/shop-a/shop_00.users"],
             ["matches_servers"],
         ),
     }
@@ -180,9 +180,9 @@ def test_odd_names_load_and_stay_apart(tmp_path: Path, host: str) -> None:
     graph = repository.asset_graph
     backend = "mysql" if host == "shop-a" else "sqlite"
     for name in ODD_NAMES:
-        part = name.replace("/", "%2F")
-        key = dg.AssetKey(["orders", host, "shop", part])
-        assert graph.get(key).parent_keys == {dg.AssetKey([backend, host, "shop", part])}
+        part = "shop." + name.replace("/", "%2F").replace(".", "%2E")
+        key = dg.AssetKey(["orders", host, part])
+        assert graph.get(key).parent_keys == {dg.AssetKey([backend, host, part])}
         # What the UI sends is the key as text: it has to come back as the same key.
         assert dg.AssetKey.from_user_string(key.to_user_string()) == key
     nodes = [node.name for node in repository.get_job("export_orders").graph.nodes]

@@ -37,7 +37,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from etl_assets.config import parse_config
 from etl_assets.defs import ticks
-from etl_assets.defs.build import build_definitions
+from etl_assets.defs.build import stand_alone_definitions
 from etl_assets.errors import ConfigError
 from etl_assets.store.local import LocalFolder
 from etl_assets.tables.topology import load_topology
@@ -61,7 +61,7 @@ def location(tmp_path: Path, cron: str | None = None, **partition: Any) -> dg.Re
         },
     }
     config = parse_config(document, {}, tmp_path / "etl_assets.yaml")
-    return build_definitions(config).get_repository_def()
+    return stand_alone_definitions(config).get_repository_def()
 
 
 def schedule(made: dg.RepositoryDefinition) -> dg.ScheduleDefinition:
@@ -344,7 +344,7 @@ def test_what_is_complete_already_is_not_requested(tmp_path: Path) -> None:
         assert made.requested("2026-11-04 00:10") == ["2026-11-01", "2026-11-03"]
         # Another query makes another file.
         shop.configure(with_setting("where: id > 0"))
-        made.made = build_definitions(shop.config).get_repository_def()
+        made.made = stand_alone_definitions(shop.config).get_repository_def()
         assert made.requested("2026-11-04 00:10") == days(1, 3)
 
 

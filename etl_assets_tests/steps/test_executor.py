@@ -112,8 +112,8 @@ def test_nothing_of_the_other_executors_is_imported_for_this_one(tmp_path: Path)
     program = """
 import sys
 from etl_assets.config import load_config
-from etl_assets.defs.build import build_definitions
-build_definitions(load_config(sys.argv[1])).get_repository_def().load_all_definitions()
+from etl_assets.defs.build import stand_alone_definitions
+stand_alone_definitions(load_config(sys.argv[1])).get_repository_def().load_all_definitions()
 heavy = {"celery", "kombu", "dagster_celery", "dagster_k8s", "kubernetes"}
 heavy |= {"dagster_docker", "docker"}
 print(sorted(heavy & sys.modules.keys()))

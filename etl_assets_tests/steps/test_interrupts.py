@@ -64,7 +64,7 @@ def test_a_step_that_comes_after_the_word_to_stop_does_not_begin(
             made.instance.report_run_canceling(run)
             return window_of(table, key)
 
-        monkeypatch.setattr("etl_assets.defs.shard_assets.window_of", canceled)
+        monkeypatch.setattr("etl_assets.defs.shard_step.window_of", canceled)
         made.export()
         assert [run.status for run in made.instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
         assert made.shop.names() == []

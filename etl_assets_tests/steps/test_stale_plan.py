@@ -9,7 +9,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.errors import DagsterExecutionStepNotFoundError
 from dagster._core.execution.api import execute_run
 
-from etl_assets.defs.build import build_definitions
+from etl_assets.defs.build import stand_alone_definitions
 from etl_assets_tests.support.in_process import location, shard
 from etl_assets_tests.support.location import location_file
 from etl_assets_tests.support.shop import CONFIG, DAY, Shop, small_shop
@@ -32,7 +32,7 @@ def run_of(
     shop: Shop, instance: dg.DagsterInstance, assets: Sequence[dg.AssetKey] = ()
 ) -> dg.DagsterRun:
     """A run as the UI records it, planned with the shop's present configuration."""
-    job = build_definitions(shop.config).resolve_job_def("export_orders")
+    job = stand_alone_definitions(shop.config).resolve_job_def("export_orders")
     chosen = frozenset(assets) or None
     planned = job.get_subset(asset_selection=set(chosen)) if chosen else job
     return instance.create_run_for_job(

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from etl_assets.defs.build import build_definitions
+from etl_assets.defs.build import stand_alone_definitions
 from etl_assets_tests.support.shop import DAY, Shop
 
 
@@ -56,7 +56,7 @@ class Location:
 @contextmanager
 def location(shop: Shop, *more: dg.AssetsDefinition) -> Iterator[Location]:
     """The code location of a shop, with a user's assets beside the product's."""
-    definitions = build_definitions(shop.config)
+    definitions = stand_alone_definitions(shop.config)
     if more:
         definitions = dg.Definitions.merge(definitions, dg.Definitions(assets=more))
     with dg.DagsterInstance.ephemeral() as instance:
@@ -65,7 +65,7 @@ def location(shop: Shop, *more: dg.AssetsDefinition) -> Iterator[Location]:
 
 def shard(database: str, table: str, logical: str = "orders", host: str = "demo") -> dg.AssetKey:
     """The key of a shard."""
-    return dg.AssetKey([logical, host, database, table])
+    return dg.AssetKey([logical, host, f"{database}.{table}"])
 
 
 def written(result: dg.ExecuteInProcessResult) -> dict[dg.AssetKey, Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
 from etl_assets.config import CONFIG_NAME, load_config
-from etl_assets.defs.build import build_definitions
+from etl_assets.defs.build import stand_alone_definitions
 
 CONFIG = """\
 hosts:
@@ -36,9 +36,9 @@ execution: {processes: 3}
 
 _PROGRAM = """
 from etl_assets.config import load_config
-from etl_assets.defs.build import build_definitions
+from etl_assets.defs.build import stand_alone_definitions
 
-defs = build_definitions(load_config({path!r}))
+defs = stand_alone_definitions(load_config({path!r}))
 """
 
 
@@ -61,7 +61,7 @@ def load(folder: Path, text: str = CONFIG) -> dg.Definitions:
     """The definitions of a configuration."""
     path = folder / CONFIG_NAME
     path.write_text(text, encoding="utf-8")
-    return build_definitions(load_config(path))
+    return stand_alone_definitions(load_config(path))
 
 
 def resolved(repository: RepositoryDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:

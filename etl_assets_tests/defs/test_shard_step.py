@@ -274,7 +274,7 @@ def test_a_lane_goes_on_after_an_error_that_nobody_foresaw(
             raise ZeroDivisionError("by accident")
         return stage_shard(task, *rest)
 
-    monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", failing)
+    monkeypatch.setattr("etl_assets.defs.shard_step.stage_shard", failing)
     (message,) = failures(lane.export()).values()
     assert message == "demo.shop_00.orders_00: ZeroDivisionError: by accident"
     assert lane.shop.names() == PARTIAL + sorted(
@@ -293,7 +293,7 @@ def test_a_host_that_is_away_is_not_waited_for_shard_by_shard(
         nobody = DBAPIError("", {}, OSError(2003, "Can't connect to MySQL server"))
         raise ShardError(f"{task.shard}: error 2003") from nobody
 
-    monkeypatch.setattr("etl_assets.defs.shard_assets.stage_shard", away)
+    monkeypatch.setattr("etl_assets.defs.shard_step.stage_shard", away)
     monkeypatch.setattr(host_watch, "AWAY_SECONDS", seconds)
     (message,) = failures(lane.export()).values()
     assert len(calls) == tried
