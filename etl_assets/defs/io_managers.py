@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from etl_assets.csv_format import RecordReader
 from etl_assets.defs.asset_specs import shard_of, table_of
+from etl_assets.defs.metadata import preview, shard_metadata, table_metadata
 from etl_assets.errors import UsageError
 from etl_assets.steps.notices import notice
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
@@ -18,9 +18,7 @@ from etl_assets.store.folder import Folder
 from etl_assets.store.leftovers import refuse_other_shards
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
-    ColumnRecord,
     ShardManifest,
-    TableManifest,
     folder_parts,
     manifest_name,
 )
@@ -30,8 +28,6 @@ from etl_assets.tables.topology import LogicalTable, Shard
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PREVIEW_CELL = 60
 
 
 def notice_removed(step: Any, done: CommittedShard) -> None:
@@ -76,15 +72,16 @@ class CsvIOManager(dg.ConfigurableIOManager):
         folder = self.folder(staged.manifest.table, staged.manifest.partition)
         if removed := commit_window(folder, staged, shards_gone=self.shards_gone):
             say(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
-        return _table_metadata(staged.manifest, folder)
+        return table_metadata(staged.manifest, folder)
 
     def shard_metadata(self, done: CommittedShard) -> Mapping[str, Any]:
         """What Dagster shows of a shard."""
         manifest = done.manifest
-        metadata = _shard_metadata(manifest, self.folder(manifest.table, manifest.partition))
-        if self.preview and manifest.rows and done.first:
-            metadata["preview"] = dg.MetadataValue.md(_preview(done, self.preview))
-        return metadata
+        folder = self.folder(manifest.table, manifest.partition)
+        return {
+            **shard_metadata(manifest, folder),
+            **preview(manifest, done.first, self.preview),
+        }
 
     def refuse_other_shards(self, table: LogicalTable, partition: str) -> None:
         """Refuse a window's folder that holds shards which the table does not have.
@@ -175,57 +172,3 @@ def _manifests(folder: Folder, wanted: Shard | str, partition: str) -> Sequence[
                 next_step=f"export {table} --partition {partition} again",
             )
     return found
-
-
-def _shard_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
-    return {
-        "dagster/partition_row_count": manifest.rows,
-        "dagster/uri": folder.uri(manifest.file),
-        "dagster/column_schema": _schema(manifest.columns),
-        "path": dg.MetadataValue.path(folder.location(manifest.file)),
-        "bytes": manifest.bytes,
-        "sha256": manifest.sha256,
-        "seconds": manifest.seconds,
-        "rows_per_second": round(manifest.rows / manifest.seconds) if manifest.seconds else None,
-        "source_rows": manifest.source_rows,
-        "snapshot": dg.MetadataValue.json(manifest.as_json()["snapshot"]),
-    }
-
-
-def _table_metadata(manifest: TableManifest, folder: Folder) -> Mapping[str, Any]:
-    merged = manifest.merged
-    return {
-        "dagster/partition_row_count": manifest.rows,
-        "dagster/uri": folder.uri(TABLE_MANIFEST),
-        "dagster/column_schema": _schema(manifest.columns),
-        "path": dg.MetadataValue.path(folder.location("")),
-        "shards": len(manifest.shards),
-        "bytes": manifest.bytes,
-        "skew_seconds": manifest.skew_seconds,
-        **({"merged": dg.MetadataValue.path(folder.location(merged.file))} if merged else {}),
-    }
-
-
-def _schema(columns: Sequence[ColumnRecord]) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(column.name, column.type) for column in columns])
-
-
-def _preview(done: CommittedShard, count: int) -> str:
-    """The first records as a Markdown table; long values are cut, NULL is shown as such."""
-    manifest = done.manifest
-    reader = RecordReader(manifest.csv, len(manifest.columns))
-    lines = [
-        "| " + " | ".join(_cell(column.name) for column in manifest.columns) + " |",
-        "|" + " --- |" * len(manifest.columns),
-    ]
-    for _, record in zip(range(count), reader.records([done.first]), strict=False):
-        lines.append("| " + " | ".join(map(_cell, record)) + " |")
-    return "\n".join(lines)
-
-
-def _cell(value: str | None) -> str:
-    if value is None:
-        return "*NULL*"
-    shown = value if len(value) <= _PREVIEW_CELL else value[: _PREVIEW_CELL - 1] + "…"
-    escaped = "".join(f"&#{ord(char)};" if char in "|*_`<>[]\\&#~" else char for char in shown)
-    return " ".join(escaped.split())
