@@ -48,6 +48,16 @@ mutation($params: LaunchBackfillParams!) {
 }
 """
 
+RELOAD = """
+mutation {
+  reloadRepositoryLocation(repositoryLocationName: "etl_assets") {
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError { __typename ... on PythonError { message causes { message } } }
+    }
+  }
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
@@ -199,6 +209,22 @@ def test_a_backfill_exports_window_by_window_past_one_that_fails(ui: Ui, shop: S
     wait(lambda: len(ended()) == len(days), 120)
     assert ended() == dict(zip(days, ["FAILURE", "SUCCESS", "SUCCESS"], strict=True))
     assert [shop.names(day) == FILES for day in days] == [False, True, True]
+
+
+def test_a_mistake_in_the_configuration_is_the_first_line_that_reload_shows(
+    ui: Ui, shop: Shop
+) -> None:
+    right = shop.text
+    shop.configure(right.replace("every: day", "every: fortnight", 1))
+    try:
+        wrong = ui.ask(RELOAD)["reloadRepositoryLocation"]["locationOrLoadError"]
+    finally:
+        shop.configure(right)
+    line = "etl_assets.yaml:6: tables.orders.partition.every: expected 'hour', 'day', 'week' or "
+    assert wrong["message"].startswith(f"etl_assets.defs.loading.ConfigurationError: {line}")
+    assert wrong["causes"] == []
+    again = ui.ask(RELOAD)["reloadRepositoryLocation"]["locationOrLoadError"]
+    assert again["__typename"] == "RepositoryLocation"
 
 
 def test_terminate_ends_a_running_command_line_and_all_its_processes(ui: Ui, shop: Shop) -> None:
