@@ -7,6 +7,7 @@ import dagster as dg
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_specs import AssetSpecs
+from etl_assets.defs.checks import window_check
 from etl_assets.defs.resources import ResourceKeys
 from etl_assets.defs.shard_step import CHECK_NAME, ShardStep
 from etl_assets.steps.lanes import HOST_TAG, Lane
@@ -27,7 +28,7 @@ def lane_assets(
     Built by hand rather than with @multi_asset, which refuses keys that table names may need.
     """
     outputs = {name: specs.shards[shard] for name, shard in lane.outputs.items()}
-    checks = {f"{name}__check": _check_spec(spec.key) for name, spec in outputs.items()}
+    checks = {f"{name}__check": _check_spec(spec) for name, spec in outputs.items()}
 
     @dg.op(
         name=lane.name,
@@ -55,11 +56,11 @@ def lane_assets(
     )
 
 
-def _check_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
+def _check_spec(shard: dg.AssetSpec) -> dg.AssetCheckSpec:
+    return window_check(
         CHECK_NAME,
-        asset=key,
-        description="The file holds as many rows as the server counted in the same snapshot.",
+        shard,
+        "The file holds as many rows as the server counted in the same snapshot.",
         # Then re-execution from asset failure repeats the check together with the export.
         blocking=True,
     )

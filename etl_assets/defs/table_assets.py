@@ -27,7 +27,7 @@ def table_asset(
     spec = specs.tables[table.name]
     inputs = {name: specs.shards[shard].key for shard, name in shard_names(table).items()}
     # A snapshot has no windows that rows could be outside of.
-    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table, spec.key)}
+    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table, spec)}
 
     @dg.op(
         name=ascii_name(table.name, "complete"),

@@ -31,6 +31,18 @@ def times(shop: Location) -> dict[Path, int]:
 
 
 @pytest.mark.parametrize("key", [ROWS_MATCH, IN_WINDOWS], ids=str)
+def test_a_backfill_leaves_the_result_of_the_newest_window_alone(
+    shop: Location, key: dg.AssetCheckKey
+) -> None:
+    found = shop.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    evaluations = [record.evaluation for record in found]
+    assert [one and (one.partition, one.passed) for one in evaluations] == [
+        (DAY, True),
+        (DAYS[2], True),
+    ]
+
+
+@pytest.mark.parametrize("key", [ROWS_MATCH, IN_WINDOWS], ids=str)
 @pytest.mark.parametrize("partition", [None, DAY, DAYS[2]])
 def test_a_check_alone_passes_and_writes_nothing(
     shop: Location, key: dg.AssetCheckKey, partition: str | None
