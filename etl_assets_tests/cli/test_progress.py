@@ -29,5 +29,5 @@ def test_a_check_of_somebody_elses_is_a_warning_and_fails_no_shard() -> None:
         progress.take(instance.all_logs(run.run_id))
     assert progress.shards[SHARD].state is State.DONE
     assert progress.warnings == [
-        "orders/h/shop_00/orders_00: the check fresh did not pass: too old"
+        "orders/h/shop_00.orders_00: the check fresh did not pass: too old"
     ]

@@ -37,7 +37,7 @@ ENDLESS = """\
     partition: {every: day, start: 2026-11-01, column: created_at}
 execution: {processes: 2, verify: none}
 """
-KEYS = [["orders"], *(["orders", "demo", *names] for names in SHARDS)]
+KEYS = [["orders"], *(["orders", "demo", ".".join(names)] for names in SHARDS)]
 BACKFILL = """
 mutation($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -95,7 +95,7 @@ def test_lineage_leads_from_source_to_shard_to_logical_table(ui: Ui) -> None:
     )["assetNodes"]
     found = {tuple(node["assetKey"]["path"]): node for node in nodes}
     for names in SHARDS:
-        source, shard = ("sqlite", "demo", *names), ("orders", "demo", *names)
+        source, shard = ("sqlite", "demo", ".".join(names)), ("orders", "demo", ".".join(names))
         assert not found[source]["isMaterializable"]
         assert found[source]["dependedByKeys"] == [{"path": list(shard)}]
         assert found[shard]["isMaterializable"]
