@@ -13,6 +13,7 @@ from etl_assets.config.model import (
     HostConfig,
     OutputConfig,
     PartitionConfig,
+    RetryConfig,
     ShardPattern,
     TableConfig,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "HostConfig",
     "OutputConfig",
     "PartitionConfig",
+    "RetryConfig",
     "ShardPattern",
     "TableConfig",
     "find_config",

@@ -6,7 +6,7 @@ database, and no password is ever a value of the configuration: it names where o
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -33,6 +33,7 @@ from etl_assets.config.sql_text import BackendName
 from etl_assets.config.values import (
     Count,
     Directory,
+    Duration,
     Flag,
     Lanes,
     Pattern,
@@ -160,6 +161,13 @@ def _csv(value: object) -> object:
 Csv = Annotated[CsvFormat, BeforeValidator(_csv)]
 
 
+class RetryConfig(Model):
+    """When the failed shards of a run are exported again, in a run of their own."""
+
+    after: Duration = timedelta(minutes=10)
+    times: Positive = 3
+
+
 class TableConfig(Model):
     """One logical table."""
 
@@ -168,6 +176,7 @@ class TableConfig(Model):
     columns: ColumnSelection | None = None
     where: Text | None = None
     schedule: Text | None = None
+    retry_failed: RetryConfig | None = None
     csv: Csv = Field(default=CsvFormat(), description="with those of `output` for what it omits")
     on_drift: Literal["fail", "union"] = "fail"
     rows_outside: Literal["warn", "fail"] = "warn"

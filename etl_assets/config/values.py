@@ -5,7 +5,7 @@ come from where the value stands. A value that may hold a password is never repe
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +19,7 @@ from etl_assets.config.secrets import holds_secret, is_secret_name
 _MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
 _PORTS = range(1, 65536)
 _YEARS = range(1000, 9000)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _url(value: str) -> str:
@@ -120,6 +121,13 @@ def _not_a_boolean(value: object) -> object:
     return value
 
 
+def _duration(value: object) -> timedelta:
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"expected a time such as 90s, 10m or 2h, got {value!r}")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
 def _lanes(value: object) -> object:
     if value in ("per_shard", "auto") or (type(value) is int and value >= 1):
         return value
@@ -135,4 +143,5 @@ Directory = Annotated[Text, AfterValidator(_directory)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Start = Annotated[str, BeforeValidator(_text_of), AfterValidator(_start)]
 Pattern = Annotated[Text, AfterValidator(_pattern)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Lanes = Annotated[str | int, BeforeValidator(_lanes)]

@@ -10,6 +10,7 @@ from etl_assets.defs.checks import drift_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
 from etl_assets.defs.resources import STAND_ALONE, DatabaseResource, ResourceKeys
+from etl_assets.defs.retries import retry_sensor
 from etl_assets.defs.schedules import export_schedule
 from etl_assets.defs.sensors import fail_dead_runs
 from etl_assets.defs.shard_assets import lane_assets
@@ -83,7 +84,14 @@ def _definitions(
             ),
             *(table_asset(table, specs, keys, plan_tags[table.name]) for table in tables),
         ],
-        sensors=[fail_dead_runs],
+        sensors=[
+            fail_dead_runs,
+            *(
+                retry_sensor(table, table.settings.retry_failed, specs, keys.csv)
+                for table in tables
+                if table.settings.retry_failed is not None
+            ),
+        ],
         asset_checks=[drift_check(tables, table, specs, keys) for table in tables],
         jobs=[export_job(table, executor) for table in tables],
         schedules=[export_schedule(config, table) for table in tables],

@@ -11,6 +11,9 @@ from etl_assets.private.fenced import Use, fence, fetch
 
 PRIORITY_TAG = "dagster/priority"
 RESUME_RETRY_TAG = "dagster/is_resume_retry"
+PARENT_RUN_ID_TAG = "dagster/parent_run_id"
+ROOT_RUN_ID_TAG = "dagster/root_run_id"
+RETRY_NUMBER_TAG = "dagster/retry_number"
 PARTITION_NAME_TAG = "dagster/partition"
 SCHEDULE_NAME_TAG = "dagster/schedule_name"
 SCHEDULED_EXECUTION_TIME_TAG = ".dagster/scheduled_execution_time"
