@@ -36,9 +36,11 @@ from etl_assets.config.values import (
     Duration,
     Flag,
     Lanes,
+    Owner,
     Pattern,
     Positive,
     Start,
+    Tags,
     Text,
     TimeZone,
     Url,
@@ -173,6 +175,9 @@ class TableConfig(Model):
 
     shards: tuple[ShardPattern, ...] = Field(min_length=1)
     partition: PartitionConfig
+    description: Text | None = None
+    owners: tuple[Owner, ...] = ()
+    tags: Tags = {}
     columns: ColumnSelection | None = None
     where: Text | None = None
     schedule: Text | None = None
@@ -255,6 +260,10 @@ class ExportConfig(Model):
         """The output folder as an absolute path, or the URL as it stands."""
         given = self.output.directory
         return given if "://" in given else str(self.home / given)
+
+    def line(self, *location: str | int) -> int:
+        """The line of the file where a key stands; 1 for one that does not."""
+        return self._lines.get(location, 1)
 
     def error(self, location: Location, problem: str) -> ConfigError:
         """A ConfigError that points to a key of the file."""

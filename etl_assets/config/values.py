@@ -15,9 +15,15 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from etl_assets.config.secrets import holds_secret, is_secret_name
+from etl_assets.errors import SettingError
 
 _MYSQL_DRIVERS = frozenset({"mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"})
 _PORTS = range(1, 65536)
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+_TAG_KEY = re.compile(r"(?:[A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
+_TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
+_TAKEN = ("dagster", "etl_assets")
+"""In front of the slash of tags that Dagster and this product give themselves."""
 _YEARS = range(1000, 9000)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -109,6 +115,27 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _owner(value: str) -> str:
+    is_team = value.startswith("team:") and value.removeprefix("team:").strip()
+    if not is_team and not _EMAIL.fullmatch(value):
+        raise ValueError(f"expected an email address or a team such as team:shop, got {value!r}")
+    return value
+
+
+def _tags(value: dict[str, str]) -> dict[str, str]:
+    plain = "letters, digits, _, - and ."
+    for key, text in value.items():
+        if not _TAG_KEY.fullmatch(key):
+            problem = f"expected 1 to 63 {plain} as the tag's name, got {key!r}"
+            raise SettingError(key, problem)
+        if key.partition("/")[0] in _TAKEN and "/" in key:
+            problem = f"expected a tag that is not Dagster's or this product's, got {key!r}"
+            raise SettingError(key, problem)
+        if not _TAG_VALUE.fullmatch(text):
+            raise SettingError(key, f"expected at most 63 {plain}, got {text!r}")
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError(f"expected some text, got {value!r}")
@@ -144,4 +171,6 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 Start = Annotated[str, BeforeValidator(_text_of), AfterValidator(_start)]
 Pattern = Annotated[Text, AfterValidator(_pattern)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Owner = Annotated[str, AfterValidator(_owner)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 Lanes = Annotated[str | int, BeforeValidator(_lanes)]

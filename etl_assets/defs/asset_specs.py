@@ -14,8 +14,9 @@ import dagster as dg
 from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import shard_key, source_key, table_key
 from etl_assets.defs.partitions import partitions_of
+from etl_assets.defs.table_facts import TableFacts
 from etl_assets.errors import UsageError
-from etl_assets.steps.lanes import HOST_TAG
+from etl_assets.steps.lanes import CHEAP_STEPS, HOST_TAG
 from etl_assets.tables.topology import LogicalTable, Shard
 
 TABLE_TAG = "etl_assets/table"
@@ -73,16 +74,18 @@ class AssetSpecs:
         shards: dict[Shard, dg.AssetSpec] = {}
         of_tables: dict[str, dg.AssetSpec] = {}
         for table in tables:
-            partitions = partitions_of(table)
+            partitions, facts = partitions_of(table), TableFacts.of(config, table)
+            # Thousands of assets would say the same: there the logical table alone says it.
+            of_shards = facts if len(table.shards) <= CHEAP_STEPS else facts.in_short
             for shard in table.shards:
                 key = source_key(shard, config.hosts[shard.host].backend)
                 if key not in sources:
                     subject = Subject("source", table.name, shard)
                     sources[key] = _translated(translate, subject, _source(config, shard))
-                spec = _shard(config, shard, sources[key].key, partitions)
+                spec = _shard(config, shard, sources[key].key, partitions, of_shards)
                 shards[shard] = _translated(translate, Subject("shard", table.name, shard), spec)
             deps = [shards[shard].key for shard in table.shards]
-            spec = _table(table, deps, partitions)
+            spec = _table(table, deps, partitions, facts)
             of_tables[table.name] = _translated(translate, Subject("table", table.name), spec)
         specs = cls(sources, shards, of_tables)
         if translate is not None:
@@ -121,6 +124,7 @@ def _shard(
     shard: Shard,
     source: dg.AssetKey,
     partitions: dg.PartitionsDefinition[str],
+    facts: TableFacts,
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         shard_key(shard),
@@ -129,8 +133,11 @@ def _shard(
         description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
         partitions_def=partitions,
         kinds={config.hosts[shard.host].backend, "csv"},
-        tags={HOST_TAG: shard.host, **table_tag(shard.table)},
+        owners=list(facts.owners),
+        tags={**facts.tags, HOST_TAG: shard.host, **table_tag(shard.table)},
+        code_version=facts.code_version,
         metadata={
+            **facts.metadata,
             _TABLE: shard.table,
             _HOST: shard.host,
             _DATABASE: shard.database,
@@ -140,17 +147,23 @@ def _shard(
 
 
 def _table(
-    table: LogicalTable, deps: list[dg.AssetKey], partitions: dg.PartitionsDefinition[str]
+    table: LogicalTable,
+    deps: list[dg.AssetKey],
+    partitions: dg.PartitionsDefinition[str],
+    facts: TableFacts,
 ) -> dg.AssetSpec:
+    shards = f"All {len(table.shards)} shards of {table.name}, complete and proven."
     return dg.AssetSpec(
         table_key(table),
         deps=deps,
         group_name=table.name,
-        description=f"All {len(table.shards)} shards of {table.name}, complete and proven.",
+        description="\n\n".join(filter(None, (table.settings.description, shards))),
         partitions_def=partitions,
         kinds={"csv"},
-        tags=table_tag(table.name),
-        metadata={_TABLE: table.name},
+        owners=list(facts.owners),
+        tags={**facts.tags, **table_tag(table.name)},
+        code_version=facts.code_version,
+        metadata={**facts.metadata, _TABLE: table.name},
     )
 
 

@@ -15,9 +15,10 @@ def export_job(table: LogicalTable, executor: dg.ExecutorDefinition) -> Any:
     It selects its assets by a tag, which they keep under other keys.
     """
     ((tag, name),) = table_tag(table.name).items()
+    exports = f"Exports a window of {table.name}: {len(table.shards)} shards in parallel."
     return dg.define_asset_job(
         job_name(table),
         selection=dg.AssetSelection.tag(tag, name),
         executor_def=executor,
-        description=f"Exports a window of {table.name}: {len(table.shards)} shards in parallel.",
+        description="\n\n".join(filter(None, (table.settings.description, exports))),
     )
