@@ -13,6 +13,7 @@ from dagster import AssetCheckResult
 from etl_assets.defs.checks import rows_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.run_facts import key_of_table
+from etl_assets.defs.versions import version_tags
 from etl_assets.errors import EtlAssetsError
 from etl_assets.steps.notices import notice
 from etl_assets.store.complete import StagedWindow, stage_window
@@ -67,5 +68,6 @@ def complete_after_shards(
             description="Completed by the last of its shards.",
             metadata=metadata,
             partition=window.key,
+            tags=version_tags(table.settings, staged.manifest),
         )
     )

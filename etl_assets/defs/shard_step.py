@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 import dagster as dg
-from dagster import AssetCheckResult, AssetObservation, Failure, Output
+from dagster import AssetCheckResult, AssetObservation, Failure
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.checks import CAUSE, checked_partition
@@ -17,6 +17,7 @@ from etl_assets.defs.partitions import first_window, refuse_old_snapshot, window
 from etl_assets.defs.progress_events import ProgressLog, say_order
 from etl_assets.defs.resources import DatabaseResource, ResourceKeys
 from etl_assets.defs.run_facts import ancestors, export_run_of
+from etl_assets.defs.versions import versioned_output
 from etl_assets.errors import EtlAssetsError, ShardError, StoreError
 from etl_assets.export.services import Services
 from etl_assets.export.shard import stage_shard
@@ -155,7 +156,7 @@ class ShardStep:
             if done.manifest.sample is not None:
                 yield self._sample(done)
                 continue
-            yield Output(done, output_name=name)
+            yield versioned_output(done, name, done.manifest)
             rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
             yield from self._checked(shard, passed=True, metadata=rows)
             if done.is_last:

@@ -11,6 +11,7 @@ from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.partitions import window_of
 from etl_assets.defs.resources import ResourceKeys
+from etl_assets.defs.versions import versioned_output
 from etl_assets.errors import EtlAssetsError
 from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.notices import notice, saying_who_is_waited_for
@@ -83,4 +84,4 @@ def _complete(
             staged.merged.discard()
         raise dg.Failure(check.description or "", allow_retries=False)
     if is_selected:
-        yield dg.Output(staged, output_name="result")
+        yield versioned_output(staged, "result", staged.manifest)

@@ -3,22 +3,18 @@
 What is shown of files, once there are any, is in `metadata`.
 """
 
-import hashlib
 import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
 
 from etl_assets.config import ExportConfig, TableConfig
-from etl_assets.csv_format import CsvFormat
-from etl_assets.store.manifest import QueryRecord
+from etl_assets.defs.versions import code_version, own_conventions
 from etl_assets.tables.topology import LogicalTable
-
-_VERSION_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -54,27 +50,6 @@ class TableFacts:
         return replace(self, metadata={})
 
 
-def code_version(settings: TableConfig) -> str:
-    """A hash of the settings that change what is in a window's files.
-
-    It is the same on all machines. A setting that is left at its default does not count: one that a
-    later version of this package adds changes no version.
-    """
-    usual = asdict(CsvFormat())
-    query = QueryRecord.of(settings).model_dump(mode="json", exclude_none=True)
-    made = {
-        "every": settings.partition.every,
-        "timezone": settings.partition.timezone,
-        # Columns stand in the table's order, whatever that of the configuration is.
-        "query": {k: sorted(v) if isinstance(v, list) else v for k, v in query.items()},
-        "csv": {k: v for k, v in asdict(settings.csv).items() if v != usual[k]},
-        "union": settings.on_drift == "union",
-        "merge": settings.merge,
-    }
-    text = json.dumps(made, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS]
-
-
 def sql_block(text: str) -> dg.MetadataValue[Any]:
     """SQL as Markdown shows it."""
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
@@ -97,8 +72,7 @@ def _shown(settings: TableConfig) -> Iterator[tuple[str, Any]]:
     if selection is not None:
         names = ", ".join(selection.include or selection.exclude or ())
         yield "columns", names if selection.include else f"all but {names}"
-    usual = asdict(CsvFormat())
-    own = {k: v for k, v in asdict(settings.csv).items() if v != usual[k]}
+    own = own_conventions(settings.csv)
     yield "csv", ", ".join(f"{k}: {json.dumps(v)}" for k, v in own.items()) or "as by default"
 
 

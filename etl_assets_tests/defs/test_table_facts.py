@@ -1,15 +1,13 @@
 """What the configuration says of a logical table, on its asset and on its shards'."""
 
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from etl_assets.config import load_config
 from etl_assets.defs.build import build_definitions, stand_alone_definitions
-from etl_assets.defs.table_facts import code_version, sql_block
-from etl_assets_tests.support.exporting import table_config
+from etl_assets.defs.table_facts import sql_block
 from etl_assets_tests.support.minimal import MINIMAL, PARTITION, edited
 
 TABLE = dg.AssetKey(["orders"])
@@ -92,42 +90,6 @@ def test_the_line_of_the_table_can_be_linked_to_a_repository(tmp_path: Path) -> 
         for reference in metadata["dagster/code_references"].code_references
     }
     assert urls == {"https://github.com/shop/etl/tree/main/etl/etl_assets.yaml#L5"}
-
-
-def test_the_code_version_is_the_same_everywhere() -> None:
-    plain = table_config("created_at")
-    assert code_version(plain) == code_version(plain.model_copy(update={"split": 4}))
-    assert code_version(plain) == "25022220e6c1"
-
-
-@pytest.mark.parametrize(
-    ("settings", "changes"),
-    [
-        ({"where": "id > 1"}, True),
-        ({"columns": {"exclude": ["a"]}}, True),
-        ({"csv": {"delimiter": ";"}}, True),
-        ({"on_drift": "union"}, True),
-        ({"merge": True}, True),
-        ({"partition": {"timezone": "Asia/Shanghai"}}, True),
-        ({"partition": {"column_timezone": "Asia/Shanghai"}}, True),
-        ({"partition": {"unit": "ms"}}, True),
-        ({"partition": {"column_timezone": "UTC"}}, False),
-        ({"partition": {"start": "2025-01-01"}}, False),
-        ({"csv": {"delimiter": ","}}, False),
-        ({"schedule": "0 2 * * *", "rows_outside": "fail", "split": 2}, False),
-        ({"description": "x", "owners": ["team:a"], "tags": {"a": "b"}}, False),
-    ],
-)
-def test_the_code_version_changes_with_what_changes_the_files(
-    settings: dict[str, Any], changes: bool
-) -> None:
-    other = code_version(table_config("created_at", **settings))
-    assert (other != code_version(table_config("created_at"))) is changes
-
-
-def test_columns_named_in_another_order_are_the_same_columns() -> None:
-    one, other = (table_config(columns={"include": names}) for names in (["a", "b"], ["b", "a"]))
-    assert code_version(one) == code_version(other)
 
 
 def test_sql_stays_in_its_block() -> None:
