@@ -2,12 +2,14 @@
 
 import dagster as dg
 
+from etl_assets.defs.one_object import one_object
 from etl_assets.steps.liveness import sweep_dead_runs
 
 _SECONDS = 5
 """As often as Dagster looks at its sensors and its queue."""
 
 
+@one_object
 @dg.sensor(
     minimum_interval_seconds=_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
