@@ -4,24 +4,15 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from etl_assets.cli.export_request import Export, ExportOptions
+from etl_assets.defs.next_steps import NAME
 from etl_assets.defs.partitions import completed_between
-
-NAME = "etl-assets"
 
 
 def program() -> str:
     """The name where it is on PATH, else the path that it was called by."""
     return NAME if shutil.which(NAME) else sys.argv[0]
-
-
-def catch_up_command(table: str, keys: Sequence[str], config: Path | None) -> str:
-    """What exports a table's windows from the first to the last key; complete ones stay."""
-    windows = ["--partition", keys[0]] if len(keys) == 1 else ["--from", keys[0], "--to", keys[-1]]
-    given = [] if config is None else ["--config", str(config)]
-    return shlex.join([program(), "export", table, *windows, *given, "--resume"])
 
 
 def export_command(

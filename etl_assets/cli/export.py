@@ -18,7 +18,7 @@ from etl_assets.cli.command_lines import export_command
 from etl_assets.cli.display import open_display
 from etl_assets.cli.export_request import Export, ExportOptions, requested_exports
 from etl_assets.cli.progress import RunProgress, State
-from etl_assets.cli.runs import create_run
+from etl_assets.cli.runs import create_run, explain_runs
 from etl_assets.cli.supervisor import Interrupts, RecordedRun, supervise
 from etl_assets.config import ExportConfig, load_config
 from etl_assets.errors import IncompleteError, StoreError
@@ -63,7 +63,7 @@ def run_export(options: ExportOptions, interrupts: Interrupts | None = None) -> 
         open_instance(home) as instance,
     ):
         with telling_of(home):
-            sweep_dead_runs(instance)
+            explain_runs(instance, sweep_dead_runs(instance))
         try:
             for export in exports:
                 if interrupts.received is not None:

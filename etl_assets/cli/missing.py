@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl_assets.cli.command_lines import catch_up_command
+from etl_assets.cli.command_lines import program
 from etl_assets.config import ExportConfig
+from etl_assets.defs.next_steps import catch_up_command
 from etl_assets.defs.partitions import completed_between, first_window, newest_complete
 from etl_assets.errors import StoreError
 from etl_assets.store.manifest import TABLE_MANIFEST
@@ -44,7 +45,7 @@ def missing_windows(config: ExportConfig, table: LogicalTable, given: Path | Non
     elif found:
         newest = f" of the newest {len(keys)}" if len(keys) == _MOST_WINDOWS else ""
         yield f"  not complete: {len(found)}{newest} ({_some(found)})"
-        yield f"    {catch_up_command(table.name, found, given)}"
+        yield f"    {catch_up_command(table.name, found, given, program())}"
 
 
 def _past(table: LogicalTable) -> list[str]:

@@ -8,18 +8,15 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
-from etl_assets import errors
 from etl_assets.defs.asset_keys import shard_key
-from etl_assets.defs.checks import CAUSE
+from etl_assets.defs.causes import cause_of_check, cause_of_step
+from etl_assets.defs.completeness import COMPLETE_CHECK
 from etl_assets.defs.progress_events import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.defs.shard_step import CHECK_NAME
 from etl_assets.printable import printable
 from etl_assets.steps.lanes import Lane
 from etl_assets.steps.notices import NOTICE_EVENT
 from etl_assets.tables.topology import Shard
-
-_OWN_ERRORS = frozenset(name for name, kind in vars(errors).items() if isinstance(kind, type))
-_INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
 class State(Enum):
@@ -144,13 +141,15 @@ class RunProgress:
 
     def _checked(self, event: DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
-        if evaluation.passed:
+        # What is evaluated after the steps, or of the whole window, their failures have told.
+        is_told = event.step_key is None or evaluation.check_name == COMPLETE_CHECK
+        if evaluation.passed or is_told:
             return
         progress = self._by_key.get(evaluation.asset_key)
+        cause = printable(cause_of_check(evaluation))
         if evaluation.check_name != CHECK_NAME or progress is None:
-            self.warnings.append(printable(_why_not(evaluation)))
+            self.warnings.append(cause)
             return
-        cause = printable(_why_not(evaluation))
         self._fail(progress, cause)
         self._next_of_lane(event.step_key or "")
 
@@ -175,7 +174,7 @@ class RunProgress:
             progress.expected = _number(metadata, "expected") or None
 
     def _step_failed(self, event: DagsterEvent) -> None:
-        found = _cause(event)
+        found = cause_of_step(event)
         if found is None:
             return
         cause = printable(found)
@@ -203,32 +202,3 @@ class RunProgress:
 def _number(metadata: Mapping[str, Any], name: str) -> int:
     value = metadata.get(name)
     return int(value.value) if value is not None and value.value is not None else 0
-
-
-def _why_not(evaluation: dg.AssetCheckEvaluation) -> str:
-    """Why a check did not pass: in this product's words, or in those of whoever made it."""
-    if CAUSE in evaluation.metadata:
-        return str(evaluation.metadata[CAUSE].value)
-    where, why = evaluation.asset_key.to_user_string(), evaluation.description
-    said = f"{where}: the check {evaluation.check_name} did not pass"
-    return f"{said}: {' '.join(why.split())}" if why else said
-
-
-def _cause(event: DagsterEvent) -> str | None:
-    """The innermost reason of a step's failure, in one line; None for an interrupted step."""
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    # Dagster's own wraps the cause; what this product says of it has a next step.
-    while error is not None and error.cause is not None and error.cls_name not in _OWN_ERRORS:
-        error = error.cause
-    if error is None:
-        return "the step failed without an error"
-    if error.cls_name in _INTERRUPTED:
-        return None
-    if error.cls_name == "ChildProcessCrashException":
-        return "its process ended without a word: killed, or out of memory"
-    # Dagster puts the name of the class in front.
-    said = error.message if error.cls_name not in _OWN_ERRORS else error.message.partition(": ")[2]
-    return " ".join(said.split())

@@ -9,6 +9,7 @@ from uuid import uuid4
 import dagster as dg
 
 from etl_assets.defs.asset_keys import job_name, shard_key, table_key
+from etl_assets.defs.run_ends import explain_failed_run
 from etl_assets.private.dagster import (
     SINGLETON_REPOSITORY_NAME,
     LoadableTargetOrigin,
@@ -41,8 +42,7 @@ def create_run(
     `csv` is the run's configuration of the IO manager.
     """
     name = job_name(table)
-    repository = ReconstructableRepository.for_module(MODULE, ATTRIBUTE, str(Path.cwd()))
-    job = repository.get_reconstructable_job(name)
+    job = _repository().get_reconstructable_job(name)
     definition = job.get_definition()
     chosen = frozenset([*(shard_key(shard) for shard in shards), table_key(table)])
     whole = len(shards) == len(table.shards)
@@ -62,6 +62,19 @@ def create_run(
         remote_job_origin=_origin(name),
     )
     return run, job
+
+
+def explain_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+    """Say in the checks why some runs failed, whose processes were gone before they could."""
+    if not run_ids:
+        return
+    graph = _repository().get_definition().asset_graph
+    for run in instance.get_runs(dg.RunsFilter(run_ids=list(run_ids))):
+        explain_failed_run(instance, run, graph)
+
+
+def _repository() -> ReconstructableRepository:
+    return ReconstructableRepository.for_module(MODULE, ATTRIBUTE, str(Path.cwd()))
 
 
 def _run_config(processes: int | None, csv: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import dagster as dg
 from etl_assets.cli.progress import RunProgress
 from etl_assets.cli.streams import hurry
 from etl_assets.cli.worker import GRACE_SECONDS, Worker, start_worker
+from etl_assets.defs.run_ends import explain_end
 from etl_assets.interrupts import HeardInterrupts
 from etl_assets.private.dagster import ReconstructableJob
 
@@ -67,7 +68,7 @@ def supervise(
         if worker is not None:
             worker.end_session()
         follow()
-        status = _close(instance, recorded.run, worker, interrupts, canceling=follow.canceling)
+        status = _close(instance, recorded, worker, interrupts, canceling=follow.canceling)
         follow()
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return status
@@ -96,13 +97,14 @@ def _wait(
 
 def _close(
     instance: dg.DagsterInstance,
-    run: dg.DagsterRun,
+    recorded: RecordedRun,
     worker: Worker | None,
     interrupts: Interrupts,
     *,
     canceling: bool,
 ) -> dg.DagsterRunStatus:
     """See to it that the run's record says how it ended."""
+    run = recorded.run
     status = _status(instance, run)
     if status is dg.DagsterRunStatus.FAILURE and not canceling:
         return status
@@ -115,6 +117,7 @@ def _close(
     else:
         ending = worker.ending if worker is not None else "was never started"
         instance.report_run_failed(run, f"The run's process {ending}.")
+        explain_end(instance, run, recorded.job.get_definition())
     return _status(instance, run)
 
 

@@ -9,11 +9,11 @@ from etl_assets.defs.asset_specs import AssetSpecs, Translate
 from etl_assets.defs.checks import drift_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
-from etl_assets.defs.one_object import one_object
 from etl_assets.defs.resources import STAND_ALONE, DatabaseResource, ResourceKeys
 from etl_assets.defs.retries import retry_sensor
+from etl_assets.defs.run_ends import explain_end
 from etl_assets.defs.schedules import export_schedule
-from etl_assets.defs.sensors import fail_dead_runs
+from etl_assets.defs.sensors import explain_failed_runs, fail_dead_runs
 from etl_assets.defs.shard_assets import lane_assets
 from etl_assets.defs.source_tables import source_tables
 from etl_assets.defs.table_assets import table_asset
@@ -43,7 +43,7 @@ def build_definitions(
         UsageError: `translate` gives two assets one key, or changes windows.
     """
     tables = load_topology(config)
-    executor = export_executor(config, tables)
+    executor = export_executor(config, tables, explain_end)
     return _definitions(config, tables, executor, ResourceKeys.of(tables), resources, translate)
 
 
@@ -56,7 +56,7 @@ def stand_alone_definitions(
     too. Errors are those of `build_definitions`.
     """
     tables = load_topology(config)
-    executor = export_executor(config, tables)
+    executor = export_executor(config, tables, explain_end)
     return dg.Definitions.merge(
         _definitions(config, tables, executor, STAND_ALONE, resources),
         dg.Definitions(executor=executor),
@@ -87,13 +87,14 @@ def _definitions(
         ],
         sensors=[
             fail_dead_runs,
+            explain_failed_runs,
             *(
                 retry_sensor(table, table.settings.retry_failed, specs, keys.csv)
                 for table in tables
                 if table.settings.retry_failed is not None
             ),
         ],
-        asset_checks=[one_object(drift_check(tables, table, specs, keys)) for table in tables],
+        asset_checks=[drift_check(tables, table, specs, keys) for table in tables],
         jobs=[export_job(table, executor) for table in tables],
         schedules=[export_schedule(config, table) for table in tables],
         resources={

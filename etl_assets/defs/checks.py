@@ -11,6 +11,7 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.defs.asset_specs import AssetSpecs
+from etl_assets.defs.causes import CAUSE
 from etl_assets.defs.partitions import first_window
 from etl_assets.defs.resources import DatabaseResource, ResourceKeys
 from etl_assets.errors import EtlAssetsError
@@ -21,8 +22,6 @@ from etl_assets.tables.topology import LogicalTable
 
 ROWS_CHECK = "rows_in_windows"
 DRIFT_CHECK = "matches_servers"
-CAUSE = "cause"
-"""The metadata that says in one line why a check did not pass."""
 
 _SHOWN = 100
 _NAMED = 5

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import AssetCheckResult
 
 from etl_assets.defs.checks import rows_check
+from etl_assets.defs.completeness import Attempt, found_complete, found_refused, log_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.run_facts import key_of_table
 from etl_assets.defs.versions import version_tags
@@ -50,18 +51,22 @@ def complete_after_shards(
     """
     key = key_of_table(context, table)
     say = partial(notice, context.get_step_execution_context())
+    attempt = Attempt(table.name, len(table.shards), window.key, context.run_id)
     try:
         staged = staged_window(csv, table, window)
         with staged.merged or nullcontext():
             check = rows_check(table, key, staged.manifest.shards)
             if check is not None and has_refused_rows(table, check):
                 say(f"{table.name} {window.key}: not complete, {check.description}")
+                log_check(context, found_refused(key, attempt, check.description or ""))
                 return
             metadata = csv.commit_window(staged, say)
     except EtlAssetsError as error:
         # The shards are exported and proven all the same.
         say(f"{table.name} {window.key}: not complete: {error}")
+        log_check(context, found_refused(key, attempt, str(error)))
         return
+    log_check(context, found_complete(key, staged.manifest))
     context.log_event(
         dg.AssetMaterialization(
             key,

@@ -10,7 +10,8 @@ import dagster as dg
 from dagster import AssetCheckResult, AssetObservation, Failure
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.checks import CAUSE, checked_partition
+from etl_assets.defs.causes import CAUSE
+from etl_assets.defs.checks import checked_partition
 from etl_assets.defs.completing import complete_after_shards
 from etl_assets.defs.io_managers import CsvIOManager, notice_removed
 from etl_assets.defs.partitions import first_window, refuse_old_snapshot, window_of

@@ -7,18 +7,27 @@ import dagster as dg
 
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.checks import ROWS_CHECK, checked_partition, rows_check, rows_check_spec
+from etl_assets.defs.completeness import (
+    COMPLETE_CHECK,
+    Attempt,
+    complete_spec,
+    found_complete,
+    found_refused,
+    log_check,
+)
 from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.partitions import window_of
 from etl_assets.defs.resources import ResourceKeys
 from etl_assets.defs.versions import versioned_output
-from etl_assets.errors import EtlAssetsError
+from etl_assets.errors import EtlAssetsError, IncompleteError
 from etl_assets.steps.liveness import ending_with_the_run
 from etl_assets.steps.notices import notice, saying_who_is_waited_for
 from etl_assets.steps.step_names import ascii_name, shard_names
 from etl_assets.store.complete import StagedWindow, complete_window
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.tables.topology import LogicalTable
+from etl_assets.tables.windows import Window
 
 
 def table_asset(
@@ -27,8 +36,10 @@ def table_asset(
     """The asset of a logical table: it writes `_manifest.json` when every shard is proven."""
     spec = specs.tables[table.name]
     inputs = {name: specs.shards[shard].key for shard, name in shard_names(table).items()}
+    checks = {"complete": complete_spec(spec)}
     # A snapshot has no windows that rows could be outside of.
-    checks = {} if table.settings.is_snapshot else {"check": rows_check_spec(table, spec)}
+    if not table.settings.is_snapshot:
+        checks["check"] = rows_check_spec(table, spec)
 
     @dg.op(
         name=ascii_name(table.name, "complete"),
@@ -62,26 +73,45 @@ def _complete(
     # As it is in this run: a project may have changed it.
     key = context.assets_def.node_keys_by_output_name["result"]
     is_selected = key in context.selected_asset_keys
+    asked = {check.name for check in context.selected_asset_check_keys}
+    tells = is_selected or COMPLETE_CHECK in asked
     try:
         window = window_of(table, checked_partition(context, key))
-        if is_selected:
-            # Once a run, not with each shard.
-            if lost := csv.folder(table.name, window.key).unlocked():
-                notice(context.get_step_execution_context(), lost)
-            staged = staged_window(csv, table, window)
-        else:
-            # The check alone, which may be executed without the asset.
-            folder = csv.folder(table.name, window.key)
-            staged = StagedWindow(complete_window(folder, WindowRequest.of(table, window)), None)
     except EtlAssetsError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    check = rows_check(table, key, staged.manifest.shards)
-    is_asked = dg.AssetCheckKey(key, ROWS_CHECK) in context.selected_asset_check_keys
-    if check is not None and is_asked:
-        yield check
-    if check is not None and has_refused_rows(table, check):
-        if staged.merged is not None:
-            staged.merged.discard()
-        raise dg.Failure(check.description or "", allow_retries=False)
+    attempt = Attempt(table.name, len(table.shards), window.key, context.run_id)
+    try:
+        staged = _staged(context, table, csv, window) if is_selected else _found(csv, table, window)
+        check = rows_check(table, key, staged.manifest.shards)
+        if check is not None and ROWS_CHECK in asked:
+            yield check
+        if check is not None and has_refused_rows(table, check):
+            if staged.merged is not None:
+                staged.merged.discard()
+            raise IncompleteError(check.description or "")
+    except EtlAssetsError as error:
+        if tells:
+            log_check(context, found_refused(key, attempt, str(error)))
+        if is_selected or asked != {COMPLETE_CHECK}:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        return
+    if tells:
+        # Also where re-execution from asset failure has not asked for it.
+        log_check(context, found_complete(key, staged.manifest))
     if is_selected:
         yield versioned_output(staged, "result", staged.manifest)
+
+
+def _staged(
+    context: dg.OpExecutionContext, table: LogicalTable, csv: CsvIOManager, window: Window
+) -> StagedWindow:
+    # Once a run, not with each shard.
+    if lost := csv.folder(table.name, window.key).unlocked():
+        notice(context.get_step_execution_context(), lost)
+    return staged_window(csv, table, window)
+
+
+def _found(csv: CsvIOManager, table: LogicalTable, window: Window) -> StagedWindow:
+    """What is there, for checks that are executed without the asset."""
+    folder = csv.folder(table.name, window.key)
+    return StagedWindow(complete_window(folder, WindowRequest.of(table, window)), None)

@@ -23,7 +23,7 @@ from etl_assets.private.dagster_celery import (
 from etl_assets.steps.celery_tasks import StepTask, WorkerWatch
 from etl_assets.steps.claims import RunLimits
 from etl_assets.steps.notices import NOTICE_EVENT
-from etl_assets.steps.owned import OwnedExecutor, set_pool_limits
+from etl_assets.steps.owned import OnFailure, OwnedExecutor, set_pool_limits
 
 _SETTINGS = {
     # A worker may be started before its broker.
@@ -42,7 +42,9 @@ _submit: Any = _submit_task
 _loop: Any = core_celery_execution_loop
 
 
-def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.ExecutorDefinition:
+def celery_steps(
+    config: ExportConfig, limits: Mapping[str, int], on_failure: OnFailure
+) -> dg.ExecutorDefinition:
     """The executor; how many shards are exported at the same time is the workers' matter."""
 
     @dg.executor(
@@ -52,7 +54,7 @@ def celery_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Executor
         set_pool_limits(context.instance, limits)
         settings = config.execution.celery
         inner = _StepsAsTasks(settings.lost_after, **_arguments(settings))
-        return _OwnedByRun(inner, RunLimits(limits))
+        return _OwnedByRun(inner, RunLimits(limits), on_failure)
 
     return celery
 

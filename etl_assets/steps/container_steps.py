@@ -25,7 +25,7 @@ from etl_assets.private.dagster import (
     validate_config,
 )
 from etl_assets.steps.claims import RunLimits
-from etl_assets.steps.owned import OwnedExecutor, limits_within_a_run, set_pool_limits
+from etl_assets.steps.owned import OnFailure, OwnedExecutor, limits_within_a_run, set_pool_limits
 
 _EXECUTORS = {
     "k8s": ("dagster_k8s", "k8s_job_executor"),
@@ -33,7 +33,9 @@ _EXECUTORS = {
 }
 
 
-def container_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.ExecutorDefinition:
+def container_steps(
+    config: ExportConfig, limits: Mapping[str, int], on_failure: OnFailure
+) -> dg.ExecutorDefinition:
     """The executor `k8s` or `docker`.
 
     Raises:
@@ -69,7 +71,7 @@ def container_steps(config: ExportConfig, limits: Mapping[str, int]) -> dg.Execu
         # Here, and not where definitions are loaded, the environment's values come in.
         processed: Any = process_config(schema, settings).value
         steps = inner.executor_creation_fn(context._replace(executor_config=processed))
-        return OwnedExecutor(steps, RunLimits(limits))
+        return OwnedExecutor(steps, RunLimits(limits), on_failure)
 
     return containers
 

@@ -14,7 +14,7 @@ from etl_assets.private.dagster import ReconstructableJob
 from etl_assets.steps.claims import RunLimits
 from etl_assets.steps.lanes import lanes_of
 from etl_assets.steps.order import known_sizes, priorities_of, with_priorities
-from etl_assets.steps.owned import OwnedExecutor, limits_within_a_run, set_pool_limits
+from etl_assets.steps.owned import OnFailure, OwnedExecutor, limits_within_a_run, set_pool_limits
 from etl_assets.tables.topology import LogicalTable
 
 _MULTIPROCESS: Any = dg.multiprocess_executor.executor_creation_fn
@@ -22,7 +22,9 @@ _IN_PROCESS: Any = dg.in_process_executor.executor_creation_fn
 
 
 def export_executor(
-    config: ExportConfig, tables: Iterable[LogicalTable] = ()
+    config: ExportConfig,
+    tables: Iterable[LogicalTable] = (),
+    on_failure: OnFailure = lambda instance, run, job: None,
 ) -> dg.ExecutorDefinition:
     """The executor of every run: the UI's Materialize button uses it too.
 
@@ -31,16 +33,16 @@ def export_executor(
     limits = {name: host.max_connections for name, host in config.hosts.items()}
     match config.execution.executor:
         case "in_process":
-            return _in_process(limits)
+            return _in_process(limits, on_failure)
         case "celery":
             # Imported where it is used, as all that only one executor needs.
             from etl_assets.steps.celery_steps import celery_steps  # noqa: PLC0415
 
-            return celery_steps(config, limits)
+            return celery_steps(config, limits, on_failure)
         case "k8s" | "docker":
             from etl_assets.steps.container_steps import container_steps  # noqa: PLC0415
 
-            return container_steps(config, limits)
+            return container_steps(config, limits, on_failure)
 
     @dg.executor(
         name="multiprocess",
@@ -61,20 +63,19 @@ def export_executor(
         inner = _MULTIPROCESS(context._replace(executor_config=settings))
         processes = settings["max_concurrent"]
         in_order = partial(_in_order, config, tables, processes)
-        return OwnedExecutor(
-            inner, RunLimits(limits, parts_of_steps(config, tables), processes), in_order
-        )
+        run_limits = RunLimits(limits, parts_of_steps(config, tables), processes)
+        return OwnedExecutor(inner, run_limits, on_failure, in_order)
 
     return multiprocess
 
 
-def _in_process(limits: Mapping[str, int]) -> dg.ExecutorDefinition:
+def _in_process(limits: Mapping[str, int], on_failure: OnFailure) -> dg.ExecutorDefinition:
     @dg.executor(name="in_process")
     def in_process(context: dg.InitExecutorContext) -> Executor:
         set_pool_limits(context.instance, limits)
         settings: dict[str, Any] = {"retries": {"enabled": {}}}
         inner = _IN_PROCESS(context._replace(executor_config=settings))
-        return OwnedExecutor(inner, RunLimits(limits))
+        return OwnedExecutor(inner, RunLimits(limits), on_failure)
 
     return in_process
 

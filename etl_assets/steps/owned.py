@@ -11,6 +11,9 @@ from etl_assets.steps.lanes import HOST_TAG
 from etl_assets.steps.liveness import ending_with_dagster_dev, owning
 from etl_assets.steps.stale_plan import refuse_stale_plan
 
+OnFailure = Callable[[dg.DagsterInstance, dg.DagsterRun, dg.JobDefinition], object]
+"""What is done at the end of a run that failed; not of one that was canceled."""
+
 
 class OwnedExecutor(Executor):
     """Another executor, whose run is tagged with the process that executes it."""
@@ -19,10 +22,12 @@ class OwnedExecutor(Executor):
         self,
         inner: Executor,
         limits: RunLimits,
+        on_failure: OnFailure,
         in_order: Callable[[dg.DagsterInstance, Any], Any] | None = None,
     ) -> None:
         self._inner = inner
         self._limits = limits
+        self._on_failure = on_failure
         self._in_order = in_order
 
     @property
@@ -38,6 +43,7 @@ class OwnedExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
         """Execute the plan."""
         instance, run = plan_context.instance, plan_context.dagster_run
+        failed = False
         try:
             refuse_stale_plan(instance, run, plan_context.job.get_definition())
             with (
@@ -47,12 +53,27 @@ class OwnedExecutor(Executor):
             ):
                 if self._in_order is not None:
                     execution_plan = self._in_order(instance, execution_plan)
-                yield from self._inner.execute(plan_context, execution_plan)
+                for event in self._inner.execute(plan_context, execution_plan):
+                    failed = failed or event.is_step_failure
+                    yield event
+            if failed:
+                self._explain(plan_context)
+        except Exception:
+            self._explain(plan_context)
+            raise
         finally:
             # An interrupted run may leave slots claimed, for the daemon to find a minute later.
             storage = instance.event_log_storage
             if storage.supports_global_concurrency_limits:
                 storage.free_concurrency_slots_for_run(plan_context.run_id)
+
+    def _explain(self, plan_context: Any) -> None:
+        job = plan_context.job.get_definition()
+        try:
+            self._on_failure(plan_context.instance, plan_context.dagster_run, job)
+        except Exception:
+            # The run's end stays what it is.
+            plan_context.log.exception("The checks could not be told how this run failed.")
 
 
 def set_pool_limits(instance: dg.DagsterInstance, limits: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
-from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
+from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids, told, untold
 from etl_assets_tests.support.running_command import Running, running
 from etl_assets_tests.support.shop import (
     DAY,
@@ -218,6 +218,10 @@ def test_a_killed_worker_fails_the_export_with_a_line_that_says_so(export: Runni
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.FAILURE
         assert not any(claimed_slots(instance).values())
+        assert untold(instance, run.run_id) == []
+        passed, why = told(instance, run.run_id)["orders complete"]
+        assert not passed
+        assert f"{ENDLESS}: The run's process ended by signal 9 (SIGKILL)." in why
 
 
 def test_a_killed_step_fails_its_shard_by_name_and_its_siblings_are_written(
@@ -242,3 +246,8 @@ def test_a_killed_step_fails_its_shard_by_name_and_its_siblings_are_written(
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.FAILURE
         assert not any(claimed_slots(instance).values())
+        assert untold(instance, run.run_id) == []
+        checks = told(instance, run.run_id)
+        said = "its process ended without a word: killed, or out of memory"
+        assert checks["orders/demo/shop_00.orders_01 rows_match_source"] == (False, said)
+        assert f"{ENDLESS}: {said}" in checks["orders complete"][1]

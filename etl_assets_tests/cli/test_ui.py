@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from etl_assets_tests.support.command import etl_assets
-from etl_assets_tests.support.recorded import instance_of
+from etl_assets_tests.support.recorded import instance_of, told, untold
 from etl_assets_tests.support.running_command import running
 from etl_assets_tests.support.shop import (
     CONFIG,
@@ -178,6 +178,22 @@ def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
     assert sorted(after) == FILES
     # What had succeeded was not exported again.
     assert before.items() <= after.items()
+    with instance_of(shop.folder / ".dagster_home") as instance:
+        assert untold(instance, run_id) == []
+        passed, why = told(instance, run_id)["orders complete"]
+        later = told(instance, instance.get_runs(limit=1)[0].run_id)
+    assert not passed
+    assert why.startswith("1 of 4 shards failed.\ndemo.shop_01.orders_00: no such table")
+    assert why.endswith(
+        f"open run {run_id[:8]} and press Re-execute > From asset failure, or run: "
+        f"etl-assets export orders --partition {day} --resume"
+    )
+    # All checks of the window are looked at again.
+    assert later["orders complete"] == (True, "4 shards, 0 rows.")
+    assert {name for name in later if name.startswith("orders ")} == {
+        "orders complete",
+        "orders matches_servers",
+    }
 
 
 def test_a_run_of_the_command_line_is_executed_again_as_a_whole(ui: Ui, shop: Shop) -> None:

@@ -15,7 +15,7 @@ from etl_assets.instance.home import HOME_NAME, write_settings
 from etl_assets.steps.liveness import sweep_dead_runs
 from etl_assets_tests.support.command import SCRIPT, environment, etl_assets
 from etl_assets_tests.support.endless import ENDLESS, SECONDS, endless_shop
-from etl_assets_tests.support.recorded import claimed_slots, instance_of
+from etl_assets_tests.support.recorded import claimed_slots, instance_of, told, untold
 from etl_assets_tests.support.running_command import Running, running, running_command
 from etl_assets_tests.support.shop import DAY, EXPORT, Shop
 
@@ -123,3 +123,6 @@ def test_after_two_kills_the_one_connection_is_free_at_once(tmp_path: Path) -> N
         assert trial.status is dg.DagsterRunStatus.SUCCESS
         assert [run.status for run in killed] == [dg.DagsterRunStatus.FAILURE] * 2
         assert not any(claimed_slots(instance).values())
+        assert [untold(instance, run.run_id) for run in killed] == [[], []]
+        gone = "The process of this run is gone: killed, or out of memory."
+        assert all(gone in told(instance, run.run_id)["orders complete"][1] for run in killed)
