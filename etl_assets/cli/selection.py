@@ -11,14 +11,16 @@ def load_tables(config: ExportConfig) -> tuple[LogicalTable, ...]:
     """All logical tables, as the code location will load them.
 
     Raises:
-        ConfigError: a pattern or a schedule of the configuration cannot be used.
+        ConfigError: a pattern, a schedule or an automation of the configuration cannot be used.
     """
     # Only Dagster knows its cron expressions; `verify` does without importing it.
+    from etl_assets.defs.automation import condition_of  # noqa: PLC0415
     from etl_assets.defs.schedules import cron_of  # noqa: PLC0415
 
     tables = load_topology(config)
     for table in tables:
         cron_of(config, table)
+        condition_of(config, table)
     return tables
 
 

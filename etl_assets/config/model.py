@@ -181,12 +181,19 @@ class TableConfig(Model):
     columns: ColumnSelection | None = None
     where: Text | None = None
     schedule: Text | None = None
+    automation: Text | None = None
     retry_failed: RetryConfig | None = None
     csv: Csv = Field(default=CsvFormat(), description="with those of `output` for what it omits")
     on_drift: Literal["fail", "union"] = "fail"
     rows_outside: Literal["warn", "fail"] = "warn"
     merge: Flag = False
     split: Positive = 1
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> "TableConfig":
+        if self.automation is not None and self.schedule is not None:
+            raise SettingError("automation", "expected no `schedule` beside it, got one")
+        return self
 
     @property
     def is_snapshot(self) -> bool:

@@ -68,6 +68,7 @@ class AssetSpecs:
         """The specs of a configuration's tables.
 
         Raises:
+            ConfigError: an automation of the configuration cannot be used.
             UsageError: `translate` changes windows, or gives two assets one key.
         """
         sources: dict[dg.AssetKey, dg.AssetSpec] = {}
@@ -136,6 +137,7 @@ def _shard(
         owners=list(facts.owners),
         tags={**facts.tags, HOST_TAG: shard.host, **table_tag(shard.table)},
         code_version=facts.code_version,
+        automation_condition=facts.condition,
         metadata={
             **facts.metadata,
             _TABLE: shard.table,
@@ -163,6 +165,7 @@ def _table(
         owners=list(facts.owners),
         tags={**facts.tags, **table_tag(table.name)},
         code_version=facts.code_version,
+        automation_condition=facts.condition,
         metadata={**facts.metadata, _TABLE: table.name},
     )
 

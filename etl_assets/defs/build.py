@@ -39,7 +39,7 @@ def build_definitions(
         translate: changes what is told of an asset, its key included.
 
     Raises:
-        ConfigError: a pattern or a schedule of the configuration cannot be used.
+        ConfigError: a pattern, a schedule or an automation of the configuration cannot be used.
         UsageError: `translate` gives two assets one key, or changes windows.
     """
     tables = load_topology(config)

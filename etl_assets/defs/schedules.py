@@ -75,7 +75,7 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
     cron = table.settings.schedule
     if cron is None:
         return default_cron(table.settings.partition.every)
-    if not _ever_ticks(cron):
+    if not ever_ticks(cron):
         raise config.error(
             ("tables", table.name, "schedule"),
             f"expected a cron expression such as 0 2 * * *, got {cron!r}",
@@ -83,7 +83,7 @@ def cron_of(config: ExportConfig, table: LogicalTable) -> str:
     return cron
 
 
-def _ever_ticks(cron: str) -> bool:
+def ever_ticks(cron: str) -> bool:
     """Whether it is a cron expression with a tick: on the 31st of April there is none."""
     try:
         ticks = _ticks(cron, "UTC")

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from etl_assets.config import ExportConfig, TableConfig
+from etl_assets.defs.automation import condition_of
 from etl_assets.defs.versions import code_version, own_conventions
 from etl_assets.tables.topology import LogicalTable
 
@@ -25,22 +26,29 @@ class TableFacts:
         owners: who is asked about it.
         tags: those of the configuration.
         code_version: changes with what changes the files.
+        condition: when Dagster itself is to export the newest window.
         metadata: window, condition, columns and conventions, and where they are configured.
     """
 
     owners: tuple[str, ...]
     tags: Mapping[str, str]
     code_version: str
+    condition: dg.AutomationCondition[Any] | None
     metadata: Mapping[str, Any]
 
     @classmethod
     def of(cls, config: ExportConfig, table: LogicalTable) -> "TableFacts":
-        """As the configuration has them."""
+        """As the configuration has them.
+
+        Raises:
+            ConfigError: its automation is none.
+        """
         settings = table.settings
         return cls(
             settings.owners,
             settings.tags,
             code_version(settings),
+            condition_of(config, table),
             {**dict(_shown(settings)), **_code_references(config, table)},
         )
 

@@ -131,6 +131,12 @@ CONFIGURATIONS = {
     "a unit without a column": (partition("{every: day, start: 2026-11-01, unit: s}"), 6, "column"),
     "columns included and excluded": (table("columns: {include: [a], exclude: [b]}"), 7, "include"),
     "a schedule that is no cron": (table("schedule: daily please"), 7, "'daily please'"),
+    "an automation beside a schedule": (
+        table("schedule: 0 2 * * *\n    automation: on_missing"),
+        8,
+        "automation: expected no `schedule` beside it",
+    ),
+    "an unknown automation": (table("automation: eager"), 7, "'eager'"),
     "a wait that is no time": (table("retry_failed: {after: 10}"), 7, "90s, 10m or 2h, got 10"),
     "a wait that is nothing": (table("retry_failed: {after: 0m}"), 7, "'0m'"),
     "no retries": (table("retry_failed: {times: 0}"), 7, "times"),
