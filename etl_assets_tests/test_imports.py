@@ -18,6 +18,7 @@ def test_imports_point_one_way() -> None:
         ("etl_assets.cli.entry", ["dagster", "sqlalchemy", "pydantic", "click"]),
         ("etl_assets.cli.verify", ["dagster", "pymysql", "pandas"]),
         ("etl_assets.export.shard", ["dagster", "pandas", "fsspec"]),
+        ("etl_assets.components", ["pandas", "dagster_dg_core", "dagster_dg_cli", "jinja2"]),
         ("etl_assets.defs.build", ["pandas", "celery", "kubernetes", "docker"]),
     ],
 )

@@ -29,7 +29,8 @@ def find_config(given: str | Path | None = None) -> Path:
             str(path),
             expected="the configuration",
             got="no such file",
-            next_step=f"write it, or name another with --config or ${CONFIG_VARIABLE}",
+            next_step="write it, or name another"
+            + ("" if given else f" with --config or ${CONFIG_VARIABLE}"),
         )
     return path
 

@@ -9,6 +9,7 @@ from etl_assets.defs.asset_specs import AssetSpecs, Translate
 from etl_assets.defs.checks import drift_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
+from etl_assets.defs.one_object import one_object
 from etl_assets.defs.resources import STAND_ALONE, DatabaseResource, ResourceKeys
 from etl_assets.defs.retries import retry_sensor
 from etl_assets.defs.run_ends import explain_end
@@ -94,7 +95,7 @@ def _definitions(
                 if table.settings.retry_failed is not None
             ),
         ],
-        asset_checks=[drift_check(tables, table, specs, keys) for table in tables],
+        asset_checks=[one_object(drift_check(tables, table, specs, keys)) for table in tables],
         jobs=[export_job(table, executor) for table in tables],
         schedules=[export_schedule(config, table) for table in tables],
         resources={

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from etl_assets.defs.one_object import one_object
 from etl_assets.defs.run_ends import explain_failed_run
 from etl_assets.steps.liveness import sweep_dead_runs
 
@@ -9,6 +10,7 @@ _SECONDS = 5
 """As often as Dagster looks at its sensors and its queue."""
 
 
+@one_object
 @dg.sensor(
     minimum_interval_seconds=_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -20,6 +22,7 @@ def fail_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"Failed: {', '.join(swept)}" if swept else "Every run has a process.")
 
 
+@one_object
 @dg.run_failure_sensor(
     minimum_interval_seconds=_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,

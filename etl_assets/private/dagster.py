@@ -128,6 +128,10 @@ NAMES = fence(
             "dagster._core.storage.sqlite_storage": "DagsterSqliteStorage",
         },
         Use(
+            "an error of a component that Dagster shows as it is",
+            "see what ComponentTree makes of an exception in `build_defs`; its own will do",
+        ): {"dagster.components.core.component_tree": "ComponentTreeException"},
+        Use(
             "the type of what Dagster gives a class that dagster.yaml names",
             "see what `ConfigurableClass.from_config_value` takes",
         ): {"dagster._serdes": "ConfigurableClassData"},
@@ -191,6 +195,7 @@ if TYPE_CHECKING:
         serializable_error_info_from_exc_info,
     )
     from dagster._utils.interrupts import capture_interrupts
+    from dagster.components.core.component_tree import ComponentTreeException
     from dagster_shared.error import SerializableErrorInfo
 else:
     # Hidden from type checkers, which would take any name for one of the module.
