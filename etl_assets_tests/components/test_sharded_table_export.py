@@ -148,7 +148,8 @@ def test_two_instances_have_the_tables_that_both_read_once(sandbox: DefsFolderSa
         again = dg.AssetKey(["again", *SHARD.path[1:]])
         assert graph.get(SOURCE).child_keys == {SHARD, again}
         assert graph.get(SOURCE).group_name == "again_source"
-        assert [sensor.name for sensor in repository.sensor_defs] == ["fail_dead_runs"]
+        names = [sensor.name for sensor in repository.sensor_defs]
+        assert names == ["explain_failed_runs", "fail_dead_runs"]
         assert {job.name for job in repository.get_all_jobs()} >= {"export_orders", "export_again"}
 
 
