@@ -57,6 +57,11 @@ def refuse_unknown_keys(value: object, known: Iterable[str]) -> None:
 
 def config_error(error: ValidationError, lines: Lines, path: Path) -> ConfigError:
     """The first problem that pydantic found."""
+    return located(path, lines, *first_problem(error))
+
+
+def first_problem(error: ValidationError) -> tuple[Location, str]:
+    """Where pydantic's first problem is, and what was expected and found there."""
     first = error.errors(include_url=False)[0]
     context: Mapping[str, Any] = first.get("ctx", {})
     location = first["loc"]
@@ -65,7 +70,7 @@ def config_error(error: ValidationError, lines: Lines, path: Path) -> ConfigErro
         location = (*location, context["key"])
     elif isinstance(cause, SettingError):
         location = (*location, cause.key)
-    return located(path, lines, location, _sentence(first, context))
+    return location, _sentence(first, context)
 
 
 def located(path: Path, lines: Lines, location: Location, problem: str) -> ConfigError:

@@ -100,11 +100,6 @@ def _definitions(
         schedules=[export_schedule(config, table) for table in tables],
         resources={
             keys.database: given.get("database", DatabaseResource.of(config)),
-            keys.csv: given.get(
-                "csv",
-                CsvIOManager.configure_at_launch(
-                    directory=config.directory, preview=config.output.preview
-                ),
-            ),
+            keys.csv: given.get("csv", CsvIOManager.of(config)),
         },
     )

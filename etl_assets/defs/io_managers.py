@@ -1,33 +1,39 @@
-"""The IO manager `csv`: commits staged files under their final names, and reads them back."""
+"""The IO manager `csv`: writes what assets give it as CSV files, whole and proven, and reads them.
 
-from collections.abc import Callable, Mapping, Sequence
+It dispatches: what becomes of files is done in `store`, what is shown of them in `metadata`.
+"""
+
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
+from etl_assets.config import ExportConfig
+from etl_assets.config.model import Csv
+from etl_assets.config.problems import first_problem
+from etl_assets.config.yaml_lines import dotted
+from etl_assets.csv_format import CsvFormat
 from etl_assets.defs.asset_specs import shard_of, table_of
-from etl_assets.defs.metadata import preview, shard_metadata, table_metadata
+from etl_assets.defs.frame_outputs import by_name, names_of, naming, wants_table
+from etl_assets.defs.metadata import frame_metadata, preview, shard_metadata, table_metadata
 from etl_assets.errors import UsageError
 from etl_assets.steps.notices import notice
 from etl_assets.store.commit import CommittedShard, StagedShard, commit_shard, commit_window
 from etl_assets.store.complete import StagedWindow
 from etl_assets.store.folder import Folder
 from etl_assets.store.leftovers import refuse_other_shards
-from etl_assets.store.manifest import (
-    TABLE_MANIFEST,
-    ShardManifest,
-    folder_parts,
-    manifest_name,
-)
+from etl_assets.store.manifest import folder_parts
 from etl_assets.store.open_folder import open_folder
-from etl_assets.store.proof import shard_manifest, window_manifest
-from etl_assets.tables.topology import LogicalTable, Shard
+from etl_assets.tables.topology import LogicalTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from etl_assets.store.frame_files import FrameName
 
 
 def notice_removed(step: Any, done: CommittedShard) -> None:
@@ -37,10 +43,12 @@ def notice_removed(step: Any, done: CommittedShard) -> None:
 
 
 class CsvIOManager(dg.ConfigurableIOManager):
-    """Writes the files of shards and the manifests of logical tables.
+    """Writes an asset's rows as CSV files with manifests, and gives them as a pandas DataFrame.
 
-    A step's body stages a shard's file and commits it (`store.commit`). `handle_output` shows what
-    came of it, and commits what is staged yet. `load_input` gives a pandas DataFrame.
+    Of a shard and a logical table the step's body stages and commits the files (`store.commit`);
+    `handle_output` shows what came of it, and commits what is staged yet. Any other asset gives a
+    pandas DataFrame or a pyarrow Table, or a dict of them by partition key where one run
+    materializes several partitions (`store.frame_files`).
     """
 
     directory: str = Field(description="The output folder: an absolute path or an fsspec URL")
@@ -55,7 +63,21 @@ class CsvIOManager(dg.ConfigurableIOManager):
         "for good: their files are removed when the window is complete. Without it a folder that "
         "holds any is refused",
     )
+    csv: dict[str, Any] = Field(
+        default={},
+        description="The CSV conventions of the rows that other assets give, as `output.csv` in "
+        "etl_assets.yaml has them",
+    )
     preview: int = Field(default=10, description="Records shown in the metadata; 0 shows none")
+
+    @classmethod
+    def of(cls, config: ExportConfig) -> Any:
+        """The IO manager for a configuration; what it is given may be changed for each run."""
+        return cls.configure_at_launch(
+            directory=config.directory,
+            csv=asdict(config.output.csv),
+            preview=config.output.preview,
+        )
 
     def folder(self, table: str, partition: str) -> Folder:
         """The folder of a logical table's window (of its sample, where there is a limit)."""
@@ -64,6 +86,17 @@ class CsvIOManager(dg.ConfigurableIOManager):
                 "resources.csv.config.limit", expected="at least 1 row", got=str(self.limit)
             )
         return open_folder(self.directory, *folder_parts(table, partition, self.limit))
+
+    @property
+    def csv_format(self) -> CsvFormat:
+        """The conventions of what is no shard's; a shard's are those of its table."""
+        try:
+            return TypeAdapter(Csv).validate_python(self.csv)
+        except ValidationError as error:
+            where, problem = first_problem(error)
+            raise UsageError(
+                f"the IO manager's config: {dotted(('csv', *where))}: {problem}"
+            ) from None
 
     def commit_window(
         self, staged: StagedWindow, say: Callable[[str], object]
@@ -98,77 +131,80 @@ class CsvIOManager(dg.ConfigurableIOManager):
         refuse_other_shards(self.folder(table.name, partition), partition, table.shards, how)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Commit a staged shard, or write a complete table's manifest."""
+        """Show what was committed, commit what is staged, or write the rows of anybody's asset."""
         match obj:
+            case CommittedShard():
+                context.add_output_metadata(self.shard_metadata(obj))
             case StagedShard():
                 folder = self.folder(obj.manifest.table, obj.manifest.partition)
                 with obj:
                     done = commit_shard(folder, obj)
                 notice_removed(context.step_context, done)
                 context.add_output_metadata(self.shard_metadata(done))
-            case CommittedShard():
-                context.add_output_metadata(self.shard_metadata(obj))
             case StagedWindow():
                 with obj.merged or nullcontext():
                     say = partial(notice, context.step_context)
                     context.add_output_metadata(self.commit_window(obj, say))
+            case None:
+                # The asset has written what it is itself, or has nothing to keep.
+                pass
             case _:
-                raise UsageError(
-                    f"the output of {context.asset_key.to_user_string()}",
-                    expected="a staged shard or window for the IO manager `csv`",
-                    got=type(obj).__name__,
-                    next_step="give the asset an IO manager of its own",
+                self._write_frames(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> object:
+        """An asset's rows as a DataFrame, for one partition or several in order.
+
+        As a pyarrow Table, where the input is annotated so.
+        """
+        frame = self._frame(context)
+        if not wants_table(context):
+            return frame
+        import pyarrow as pa  # noqa: PLC0415
+
+        return pa.Table.from_pandas(frame, preserve_index=False)
+
+    def _write_frames(self, context: dg.OutputContext, obj: object) -> None:
+        # Imported here: a step that only exports does without pandas.
+        from etl_assets.store.frame_files import write_frame  # noqa: PLC0415
+        from etl_assets.store.frame_rows import rows_of  # noqa: PLC0415
+
+        names = names_of(context)
+        if self.limit is not None:
+            raise UsageError(
+                f"the output of {names[0]}",
+                expected="no `limit`: a trial is of shards, and this would count as materialized",
+                got=f"limit {self.limit}",
+                next_step="materialize it in a run without a limit",
+            )
+        csv_format, rows = self.csv_format, {}
+        # All of them are looked at before the first is written.
+        for name, value in by_name(names, obj).items():
+            with naming(name):
+                rows[name] = rows_of(value)
+        for name in names:
+            folder = self._frame_folder(name)
+            with naming(name):
+                done, first = write_frame(folder, name, rows[name], csv_format, context.run_id)
+            # Dagster would show that of one partition for each.
+            if len(names) == 1:
+                context.add_output_metadata(
+                    {**frame_metadata(done, folder), **preview(done, first, self.preview)}
                 )
 
-    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        """A shard's or a logical table's rows, for one partition or several in order."""
-        # Imported here: a step that only exports does without pandas.
-        from etl_assets.store.reader import ShardFile, read_files  # noqa: PLC0415
+    def _frame_folder(self, name: "FrameName") -> Folder:
+        return open_folder(self.directory, *name.folder_parts)
 
-        key, upstream = context.asset_key, context.upstream_output
+    def _frame(self, context: dg.InputContext) -> "pd.DataFrame":
+        from etl_assets.store.frame_files import read_frames  # noqa: PLC0415
+        from etl_assets.store.reader import exported_files, read_files  # noqa: PLC0415
+
+        upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream is not None else {}
-        shard = shard_of(metadata)
-        table = shard.table if shard is not None else table_of(metadata)
-        if table is None:
-            raise UsageError(
-                f"the input {key.to_user_string()}",
-                expected="an asset of etl_assets.yaml for the IO manager `csv`",
-                got="another one",
-                next_step="give the asset an IO manager of its own",
-            )
+        wanted = shard_of(metadata) or table_of(metadata)
+        if wanted is None:
+            return read_frames({name: self._frame_folder(name) for name in names_of(context)})
+        table = wanted if isinstance(wanted, str) else wanted.table
         files = []
         for partition in context.asset_partition_keys:
-            folder = self.folder(table, partition)
-            found = _manifests(folder, shard or table, partition)
-            files += [ShardFile(folder, manifest) for manifest in found]
+            files += exported_files(self.folder(table, partition), wanted, partition)
         return read_files(files)
-
-
-def _manifests(folder: Folder, wanted: Shard | str, partition: str) -> Sequence[ShardManifest]:
-    """The manifests of an asset's files: a shard's own, or those of a logical table's shards.
-
-    Raises:
-        UsageError: there is none, or one of another window, so nothing proves the files.
-        IncompleteError: the logical table's does not fit its shards' any more.
-        CsvError: a shard's is not its own.
-    """
-    shard = wanted if isinstance(wanted, Shard) else None
-    table = wanted.table if isinstance(wanted, Shard) else wanted
-    name = TABLE_MANIFEST if shard is None else manifest_name(shard)
-    if folder.size(name) is None:
-        raise UsageError(
-            f"{table}{'' if shard is None else f': {shard}'} for {partition}",
-            expected=f"a manifest in {folder.location('')}",
-            got="none",
-            next_step=f"export {table} --partition {partition} first",
-        )
-    found = window_manifest(folder).shards if shard is None else [shard_manifest(folder, name)]
-    for manifest in found:
-        if (manifest.table, manifest.partition) != (table, partition):
-            raise UsageError(
-                folder.location(name),
-                expected=f"the manifest of {table} for {partition}",
-                got=f"that of {manifest.table} for {manifest.partition}",
-                next_step=f"export {table} --partition {partition} again",
-            )
-    return found

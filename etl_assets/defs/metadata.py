@@ -1,13 +1,17 @@
 """What Dagster shows of a file: its rows, its size, its columns, its first records."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from etl_assets.csv_format import CsvFormat, RecordReader
 from etl_assets.store.folder import Folder
 from etl_assets.store.manifest import TABLE_MANIFEST, ColumnRecord, ShardManifest, TableManifest
+
+if TYPE_CHECKING:
+    from etl_assets.store.frame_columns import FrameColumn
+    from etl_assets.store.frame_files import FrameManifest
 
 _PREVIEW_CELL = 60
 
@@ -39,8 +43,14 @@ def table_metadata(manifest: TableManifest, folder: Folder) -> dict[str, Any]:
     }
 
 
+def frame_metadata(manifest: "FrameManifest", folder: Folder) -> dict[str, Any]:
+    """Of a frame that an asset of anybody's has given."""
+    of = "row_count" if manifest.partition is None else "partition_row_count"
+    return {f"dagster/{of}": manifest.rows, **_file_metadata(manifest, folder)}
+
+
 def preview(
-    manifest: ShardManifest, first: bytes, count: int
+    manifest: "ShardManifest | FrameManifest", first: bytes, count: int
 ) -> Mapping[str, dg.MetadataValue[Any]]:
     """The first records as a Markdown table; long values are cut, NULL is shown as such.
 
@@ -52,7 +62,7 @@ def preview(
     return {"preview": dg.MetadataValue.md(_table(manifest.csv, names, first, count))}
 
 
-def _file_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
+def _file_metadata(manifest: "ShardManifest | FrameManifest", folder: Folder) -> dict[str, Any]:
     return {
         "dagster/uri": folder.uri(manifest.file),
         "dagster/column_schema": _schema(manifest.columns),
@@ -62,7 +72,7 @@ def _file_metadata(manifest: ShardManifest, folder: Folder) -> dict[str, Any]:
     }
 
 
-def _schema(columns: Iterable[ColumnRecord]) -> dg.TableSchema:
+def _schema(columns: "Iterable[ColumnRecord | FrameColumn]") -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(column.name, column.type) for column in columns])
 
 

@@ -193,14 +193,16 @@ def window_manifest(folder: Folder) -> TableManifest:
 
 
 @contextmanager
-def readable(folder: Folder, name: str) -> Iterator[None]:
+def readable(
+    folder: Folder, name: str, again: str = "export it again with --resume"
+) -> Iterator[None]:
     """Make what the system says of a file that cannot be read an error of this product."""
     try:
         yield
     except FileNotFoundError as error:
         raise CsvError(
             f"{folder.location(name)}: missing, though its manifest is there",
-            next_step="export it again with --resume",
+            next_step=again,
         ) from error
     except OSError as error:
         is_folder = isinstance(error, IsADirectoryError)

@@ -18,10 +18,12 @@ from etl_assets.store.manifest import (
     TABLE_MANIFEST,
     ShardManifest,
     TableManifest,
+    manifest_name,
     stem_of,
 )
 from etl_assets.store.proof import Claim, FileProof, readable, shard_manifest, window_manifest
 from etl_assets.store.remote import open_url
+from etl_assets.tables.topology import Shard
 
 _CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
 _VERIFY = "run `etl-assets verify`"
@@ -95,6 +97,36 @@ def read_files(
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
+def exported_files(folder: Folder, wanted: Shard | str, partition: str) -> list[ShardFile]:
+    """A shard's file in a window's folder, or those of all shards of a logical table.
+
+    Raises:
+        UsageError: there is none, or one of another window, so nothing proves the files.
+        IncompleteError: the logical table's does not fit its shards' any more.
+        CsvError: a shard's is not its own.
+    """
+    shard = wanted if isinstance(wanted, Shard) else None
+    table = wanted.table if isinstance(wanted, Shard) else wanted
+    name = TABLE_MANIFEST if shard is None else manifest_name(shard)
+    if folder.size(name) is None:
+        raise UsageError(
+            f"{table}{'' if shard is None else f': {shard}'} for {partition}",
+            expected=f"a manifest in {folder.location('')}",
+            got="none",
+            next_step=f"export {table} --partition {partition} first",
+        )
+    found = window_manifest(folder).shards if shard is None else [shard_manifest(folder, name)]
+    for manifest in found:
+        if (manifest.table, manifest.partition) != (table, partition):
+            raise UsageError(
+                folder.location(name),
+                expected=f"the manifest of {table} for {partition}",
+                got=f"that of {manifest.table} for {manifest.partition}",
+                next_step=f"export {table} --partition {partition} again",
+            )
+    return [ShardFile(folder, manifest) for manifest in found]
+
+
 def _values(manifest: ShardManifest, decimals: Decimals) -> dict[str, Values]:
     return {
         record.name: values_of(record.column, manifest.csv, decimals) for record in manifest.columns
@@ -117,7 +149,8 @@ def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
 
 def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, str]) -> pd.DataFrame:
     """One shard's rows with these columns."""
-    rows, cells = _proven_cells(file, [name in dtypes for name in kinds])
+    claim = Claim.of_shard(file.manifest)
+    rows, cells = proven_cells(file.folder, claim, [name in dtypes for name in kinds])
     frame: dict[str, pd.Series[Any]] = {}
     for name, dtype in dtypes.items():
         if name not in kinds:
@@ -134,27 +167,30 @@ def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, st
     return pd.DataFrame(frame, index=pd.RangeIndex(rows))
 
 
-def _proven_cells(file: ShardFile, wanted: Sequence[bool]) -> tuple[int, list[list[str | None]]]:
-    """The count of a shard's records, and the values of the columns that are wanted.
+def proven_cells(
+    folder: Folder, claim: Claim, wanted: Sequence[bool], next_step: str = _VERIFY
+) -> tuple[int, list[list[str | None]]]:
+    """The count of a file's records, and the values of the columns that are wanted.
 
     Raises:
-        CsvError: the file is not what its manifest says.
+        CsvError: the file is not what its manifest says; `next_step` is what to do then.
         StoreError: it cannot be read.
     """
+    where = folder.location(claim.file)
     cells: list[list[str | None]] = [[] for _ in wanted]
     taken = [(index, cells[index]) for index, is_wanted in enumerate(wanted) if is_wanted]
-    proof = FileProof(file.folder, Claim.of_shard(file.manifest))
+    proof = FileProof(folder, claim)
     values_of_record = proof.parser.values
-    with readable(file.folder, file.manifest.file):
+    with readable(folder, claim.file):
         try:
             for raw in proof.records():
                 record = values_of_record(raw)
                 for index, values in taken:
                     values.append(record[index])
         except (CsvError, EOFError, ValueError) as error:
-            raise CsvError(f"{file.location}: {error}", next_step=_VERIFY) from None
+            raise CsvError(f"{where}: {error}", next_step=next_step) from None
     if causes := proof.causes():
-        raise CsvError(f"{file.location}: {', and '.join(causes)}", next_step=_VERIFY)
+        raise CsvError(f"{where}: {', '.join(causes)}", next_step=next_step)
     return proof.rows, cells
 
 
