@@ -4,23 +4,26 @@ import dataclasses
 import json
 import logging
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance
+from dagster import AssetKey, AssetSelection, DagsterInstance
 
 from etl_assets.config import consistency, load_config
 from etl_assets.config import executors as config_executors
 from etl_assets.config import model as config
 from etl_assets.config import passwords as config_passwords
 from etl_assets.csv_format import CsvFormat
+from etl_assets.demo import DEMO_PARTITION, seed, write_config
 from etl_assets.errors import ConfigError
 from etl_assets.instance.compute_logs import RedirectingComputeLogManager
 from etl_assets.instance.launcher import ExportRunLauncher
@@ -223,6 +226,34 @@ def test_the_examples_of_the_docs_are_accepted(
         load_config(path)
         tried += 1
     assert tried
+
+
+def test_the_example_of_a_report_downstream_runs_with_its_export_in_one_lineage(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "report"
+    shutil.copytree(ROOT / "docs" / "examples" / "report", folder)
+    # `etl-assets demo` takes no other configuration for its own.
+    assert write_config(folder).exists()
+    seed(folder)
+    made = runpy.run_path(str(folder / "definitions.py"))["defs"]
+    wanted = AssetSelection.assets("daily_revenue").upstream().materializable()
+    with DagsterInstance.ephemeral() as instance:
+        result = made.resolve_job_def("__ASSET_JOB").execute_in_process(
+            partition_key=DEMO_PARTITION,
+            asset_selection=list(wanted.resolve(made.resolve_asset_graph())),
+            instance=instance,
+        )
+        # 2 databases of 4 tables, the logical table and the report.
+        assert len(result.get_asset_materialization_events()) == 10
+        report = made.load_asset_value(
+            AssetKey("daily_revenue"), partition_key=DEMO_PARTITION, instance=instance
+        )
+    assert report["revenue"].sum() == Decimal("192301.63")
+    text = (
+        folder / "exports/_assets/daily_revenue" / DEMO_PARTITION / "daily_revenue.csv"
+    ).read_text()
+    assert text in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_mistake_that_the_guide_shows_is_the_real_one(tmp_path: Path) -> None:
