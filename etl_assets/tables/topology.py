@@ -130,7 +130,7 @@ def _shards(config: ExportConfig, lock: LockFile, table: str) -> Iterator[Shard]
 
 def _names(pattern: ShardPattern, lock: LockFile, table: str) -> list[tuple[str, str]]:
     if pattern.tables is not None:
-        return list(map(split_name, _expanded(pattern.tables)))
+        return table_names(pattern.tables)
     assert pattern.match is not None
     names = lock.tables(table, pattern.host, pattern.match)
     if names is None:
@@ -144,6 +144,15 @@ def _names(pattern: ShardPattern, lock: LockFile, table: str) -> list[tuple[str,
             "fix the pattern or run `etl-assets discover`"
         )
     return names
+
+
+def table_names(pattern: str) -> list[tuple[str, str]]:
+    """The databases and tables of a brace pattern, in its order.
+
+    Raises:
+        ValueError: as `expand` does, and where a name has no database or no table.
+    """
+    return list(map(split_name, _expanded(pattern)))
 
 
 def split_name(name: str) -> tuple[str, str]:
