@@ -86,6 +86,45 @@ def plan(tables: tuple[str, ...], config: Path | None, *, check: bool) -> int:
 
 
 @cli.command()
+@click.option(
+    "--url",
+    "urls",
+    multiple=True,
+    required=True,
+    help="A server, such as mysql://etl@db-a:3306, or sqlite:///folder/{database}.db; "
+    "several are taken.",
+)
+@click.option(
+    "--host-name", "host_names", multiple=True, help="What a URL's host is called, in their order."
+)
+@click.option(
+    "--password-env",
+    "password_envs",
+    multiple=True,
+    metavar="NAME",
+    help="The variable with a URL's password, in their order; by default HOST_NAME_PASSWORD.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("etl_assets.yaml"),
+    callback=_tidy,
+    help="The file to write; by default ./etl_assets.yaml. It must not be there yet.",
+)
+def init(
+    urls: tuple[str, ...],
+    host_names: tuple[str, ...],
+    password_envs: tuple[str, ...],
+    output: Path,
+) -> int:
+    """Find sharded tables on servers and write a commented etl_assets.yaml for them."""
+    from etl_assets.cli.init import run_init  # noqa: PLC0415
+    from etl_assets.cli.init_hosts import given_hosts  # noqa: PLC0415
+
+    return _written(run_init(given_hosts(urls, host_names, password_envs), output))
+
+
+@cli.command()
 @_config
 def discover(config: Path | None) -> int:
     """Resolve `match:` patterns into etl_assets.lock and say what changed."""

@@ -95,6 +95,11 @@ class HostConfig(Model):
         return "sqlite" if self.url.startswith("sqlite") else "mysql"
 
     @property
+    def has_accounts(self) -> bool:
+        """Whether whoever connects is somebody, with a password; a file asks for none."""
+        return self.backend == "mysql"
+
+    @property
     def can_split(self) -> bool:
         """Whether a table can be read in parts; how to is written for MySQL alone."""
         return self.backend == "mysql"

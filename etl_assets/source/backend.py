@@ -43,6 +43,14 @@ class HostAccess:
 
 
 @dataclass(frozen=True)
+class TableSize:
+    """How large a table is, by the server's statistics: an estimate, and maybe one of yesterday."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A connection inside its transaction, and what the shard table looks like in it."""
 
@@ -103,8 +111,17 @@ class Backend(ABC):
     def columns(self, connection: Connection, shard: Shard) -> Columns:
         """The columns of a table or view, in its order; none where it is not there."""
 
-    def table_bytes(self, host: HostAccess, databases: Iterable[str]) -> Mapping[TableName, int]:
-        """How large the tables of some databases are, by the server's statistics."""
+    def table_sizes(
+        self, host: HostAccess, databases: Iterable[str]
+    ) -> Mapping[TableName, TableSize]:
+        """How large the tables of some databases are; none where nobody counts."""
+        del host, databases
+        return {}
+
+    def indexed_columns(
+        self, host: HostAccess, databases: Iterable[str]
+    ) -> Mapping[TableName, frozenset[str]]:
+        """The columns that an index begins with, in lower case, of tables that have any."""
         del host, databases
         return {}
 
@@ -161,6 +178,11 @@ class Backend(ABC):
 
     def is_unreachable(self, error: DBAPIError) -> bool:
         """Whether there was no server to ask: that says nothing of a shard."""
+        del error
+        return False
+
+    def is_denied(self, error: DBAPIError) -> bool:
+        """Whether the account is unknown, or its password is wrong."""
         del error
         return False
 

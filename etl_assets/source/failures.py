@@ -23,6 +23,11 @@ def is_unreachable(error: DBAPIError) -> bool:
     return backend_that_raised(error).is_unreachable(error)
 
 
+def is_denied(error: DBAPIError) -> bool:
+    """Whether the account is unknown, or its password is wrong."""
+    return backend_that_raised(error).is_denied(error)
+
+
 def server_text(error: DBAPIError) -> str:
     """The server's number and text, without the statement."""
     return backend_that_raised(error).error_text(error)

@@ -41,4 +41,5 @@ def has_index(connection: Connection, shard: Shard, column: str) -> bool:
 
 def table_bytes(engines: Engines, host: str, databases: Iterable[str]) -> Mapping[TableName, int]:
     """How large the tables of some databases are, by the server's statistics; SQLite has none."""
-    return engines.backend(host).table_bytes(engines.access(host), databases)
+    sizes = engines.backend(host).table_sizes(engines.access(host), databases)
+    return {name: size.bytes for name, size in sizes.items()}

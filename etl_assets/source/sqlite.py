@@ -30,6 +30,13 @@ _OF_EXPRESSIONS = (
     "misuse of aggregate",
 )
 
+# An index on an expression has no column, a partial one finds a part of the rows.
+_INDEXED_COLUMNS = (
+    "SELECT m.name, c.name FROM sqlite_master m, pragma_index_list(m.name) i, "
+    "pragma_index_info(i.name) c "
+    "WHERE m.type = 'table' AND NOT i.partial AND c.seqno = 0 AND c.name IS NOT NULL"
+)
+
 
 class Sqlite(Backend):
     """Folders of SQLite files, or single ones."""
@@ -89,6 +96,17 @@ class Sqlite(Backend):
                 )
                 for name in list(names.scalars()):
                     found[database, name] = _columns(connection, name)
+        return found
+
+    def indexed_columns(
+        self, host: HostAccess, databases: Iterable[str]
+    ) -> dict[TableName, frozenset[str]]:
+        found: dict[TableName, frozenset[str]] = {}
+        for database in databases:
+            with host.connect(database) as connection:
+                for table, column in connection.exec_driver_sql(_INDEXED_COLUMNS):
+                    known = found.get((database, table), frozenset())
+                    found[database, table] = known | {column.lower()}
         return found
 
     def columns(self, connection: Connection, shard: Shard) -> Columns:

@@ -4,8 +4,10 @@ A pattern says the same as the names, no more and no less, whatever characters t
 keep zeros in front, and where numbers are missing, a list of ranges leaves them out.
 """
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 from etl_assets.tables.lockfile import natural_order
 
@@ -17,6 +19,9 @@ Texts = tuple[tuple[str, ...], tuple[str, ...]]
 
 Numbers = tuple[str, ...]
 """The numbers in both names, with their zeros in front."""
+
+_MOST_GAPS = 1.25
+"""So many times the names there may be, if a few are to be called missing."""
 
 _NUMBER = re.compile(r"[0-9]+")
 _SPECIAL = re.compile(r"[\\{}]|\$(?=(?:->)?\Z)")
@@ -50,6 +55,26 @@ def fold(names: Iterable[TableName]) -> list[str]:
             first = joined(texts, (min(numbers, key=_order) for numbers in box))
             found.append((natural_order(first), first, _pattern(texts, map(_braces, box))))
     return [pattern for *_, pattern in sorted(found)]
+
+
+def gaps(names: Sequence[TableName]) -> list[TableName]:
+    """Names of one form with these that are not among them, though their numbers are in between.
+
+    None where there are too many of them: then the numbers have another meaning.
+    """
+    texts, _ = cut(names[0])
+    places = [set(place) for place in zip(*(cut(name)[1] for name in names), strict=True)]
+    ends = [(min(map(int, place)), max(map(int, place))) for place in places]
+    count = math.prod(last - first + 1 for first, last in ends)
+    if count > len(names) * _MOST_GAPS:
+        return []
+    widths = [max(map(len, place)) if any(map(_is_padded, place)) else 0 for place in places]
+    every = (
+        [str(number).zfill(width) for number in range(first, last + 1)]
+        for (first, last), width in zip(ends, widths, strict=True)
+    )
+    there = set(names)
+    return [name for row in product(*every) if (name := joined(texts, row)) not in there]
 
 
 def _boxes(rows: set[Numbers]) -> list[tuple[frozenset[str], ...]]:
@@ -99,7 +124,7 @@ def _braces(numbers: frozenset[str]) -> str:
 def _runs(numbers: frozenset[str]) -> Iterator[list[str]]:
     """Numbers that follow one another, written alike: 9 and 10 do, and so do 09 and 10."""
     # A range that begins with 08 is two digits wide, one that begins with 8 is not.
-    padded = {len(number) for number in numbers if number[0] == "0" and len(number) > 1}
+    padded = {len(number) for number in numbers if _is_padded(number)}
     run: list[str] = []
     before = None
     for number in sorted(numbers, key=lambda number: (_width(number, padded), int(number))):
@@ -110,6 +135,10 @@ def _runs(numbers: frozenset[str]) -> Iterator[list[str]]:
         run.append(number)
         before = place
     yield run
+
+
+def _is_padded(number: str) -> bool:
+    return number[0] == "0" and len(number) > 1
 
 
 def _width(number: str, padded: set[int]) -> int:

@@ -40,6 +40,12 @@ ARGUMENTS = {
     "verify a key before the start": (("verify", "--partition", "2026-10-31"), "from 2026-11-01"),
     "plan an unknown table": (("plan", "oders"), "'oders'"),
     "discover with a table": (("discover", "orders"), "orders"),
+    "init without a server": (("init",), "--url"),
+    "init with a password in the URL": (
+        ("init", "--url", "mysql://x:opensesame@h"),
+        "--password-env",
+    ),
+    "init where a configuration is": (("init", "--url", "mysql://h"), "--output"),
 }
 
 
@@ -98,6 +104,7 @@ def test_a_wrong_command_is_one_line(refusal: Refusal, name: str) -> None:
     problem = refusal(*arguments)
     assert problem.startswith("etl-assets: ")
     assert words in problem
+    assert "opensesame" not in problem
 
 
 @pytest.mark.parametrize("lock", ["", "{}", "[1]", '{"patterns": [{"table": 1}]}', "\xff"])

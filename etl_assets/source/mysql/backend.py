@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from etl_assets.config import ColumnSelection
-from etl_assets.source.backend import Backend, HostAccess, Snapshot, TableName, provoke
+from etl_assets.source.backend import Backend, HostAccess, Snapshot, TableName, TableSize, provoke
 from etl_assets.source.mysql import failures, schema
 from etl_assets.source.mysql.abandon import dropped_on_error
 from etl_assets.source.mysql.engine import make_engine
@@ -64,9 +64,17 @@ class MySql(Backend):
     def columns(self, connection: Connection, shard: Shard) -> Columns:
         return schema.columns_of(connection, shard)
 
-    def table_bytes(self, host: HostAccess, databases: Iterable[str]) -> Mapping[TableName, int]:
+    def table_sizes(
+        self, host: HostAccess, databases: Iterable[str]
+    ) -> Mapping[TableName, TableSize]:
         with host.connect("") as connection:
-            return schema.data_bytes(connection, databases)
+            return schema.sizes_of(connection, databases)
+
+    def indexed_columns(
+        self, host: HostAccess, databases: Iterable[str]
+    ) -> Mapping[TableName, frozenset[str]]:
+        with host.connect("") as connection:
+            return schema.indexed_columns_of(connection, databases)
 
     def has_index(self, connection: Connection, shard: Shard, column: str) -> bool:
         return schema.has_index(connection, shard, column)
@@ -100,6 +108,9 @@ class MySql(Backend):
 
     def is_unreachable(self, error: DBAPIError) -> bool:
         return failures.error_number(error) in failures.UNREACHABLE
+
+    def is_denied(self, error: DBAPIError) -> bool:
+        return failures.error_number(error) in failures.DENIED
 
     def is_of_condition(self, error: DBAPIError, shard: Shard) -> bool:
         return failures.is_of_condition(error, shard)

@@ -33,6 +33,9 @@ TRANSIENT: Mapping[int, str] = {
 UNREACHABLE = frozenset({2002, 2003})
 """The transient ones that say nothing of a shard: there was no server to ask."""
 
+DENIED = frozenset({1045, 1698})
+"""The account is not let in; the second one says that no password was given."""
+
 _NEXT_STEPS: Mapping[int, str] = {
     1044: "grant SELECT on the database to the account",
     1045: "check the account and the password variable of the host",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from etl_assets.source.backend import TableName
+from etl_assets.source.backend import TableName, TableSize
 from etl_assets.source.mysql.text import text_of
 from etl_assets.tables.columns import Column, Columns
 from etl_assets.tables.topology import Shard
@@ -27,9 +27,14 @@ _COLUMNS_OF_DATABASES = sa.text(
     "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
 ).bindparams(sa.bindparam("databases", expanding=True))
 
-_DATA_BYTES = sa.text(
-    "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES "
+_SIZES = sa.text(
+    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA IN :databases"
+).bindparams(sa.bindparam("databases", expanding=True))
+# An index on an expression has no column.
+_INDEXED_COLUMNS = sa.text(
+    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS "
+    "WHERE TABLE_SCHEMA IN :databases AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL"
 ).bindparams(sa.bindparam("databases", expanding=True))
 
 _ENGINE = sa.text(
@@ -62,10 +67,24 @@ def columns_of(connection: Connection, shard: Shard) -> Columns:
     return tuple(map(_column, connection.execute(_COLUMNS_OF_TABLE, _names(shard))))
 
 
-def data_bytes(connection: Connection, databases: Iterable[str]) -> dict[TableName, int]:
+def sizes_of(connection: Connection, databases: Iterable[str]) -> dict[TableName, TableSize]:
     """How large the tables of some databases are, by the server's statistics."""
-    rows = connection.execute(_DATA_BYTES, {"databases": list(databases)})
-    return {(text_of(database), text_of(table)): int(size or 0) for database, table, size in rows}
+    found = connection.execute(_SIZES, {"databases": list(databases)})
+    return {
+        (text_of(database), text_of(table)): TableSize(int(rows or 0), int(size or 0))
+        for database, table, rows, size in found
+    }
+
+
+def indexed_columns_of(
+    connection: Connection, databases: Iterable[str]
+) -> dict[TableName, frozenset[str]]:
+    """The columns that an index begins with, in lower case, of tables that have any."""
+    found: dict[TableName, frozenset[str]] = {}
+    for row in connection.execute(_INDEXED_COLUMNS, {"databases": list(databases)}):
+        database, table, column = map(text_of, row)
+        found[database, table] = found.get((database, table), frozenset()) | {column.lower()}
+    return found
 
 
 def engine_of(connection: Connection, shard: Shard) -> str | None:
