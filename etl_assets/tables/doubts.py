@@ -76,9 +76,10 @@ def _of_numbers(family: Family) -> Iterator[str]:
             f"missing between the others: {_some(list(map('.'.join, missing)))}; see that the "
             "account sees all tables"
         )
-    *_, last = zip(*(cut(name)[1] for name in names), strict=True)
+    # One name on several hosts need not have a number.
+    last = {numbers[-1] for name in names if (numbers := cut(name)[1])}
     for what, pattern in _DATES.items():
-        if len(set(last)) > 1 and all(map(pattern.fullmatch, last)):
+        if len(last) > 1 and all(map(pattern.fullmatch, last)):
             yield (
                 f"the numbers look like {what}: `match: '{_match(family)}'` in the place of "
                 "`tables` finds new ones with each `etl-assets discover`"

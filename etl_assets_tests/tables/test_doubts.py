@@ -29,6 +29,7 @@ def doubts(tables: Sequence[FoundTable]) -> list[str]:
         ([found("s.t_0"), found("s.t_5")], None),
         ([found("s_0.t"), found("s_1.t")], "if each has a copy of all rows, keep one"),
         ([found("s.t_0"), found("s.t_1"), found("s.t_0", host="b")], "a server and its replica"),
+        ([found("s.t"), found("s.t", host="b")], "a server and its replica"),
         ([found("s.t_0"), found("s.t_1"), found("s.t_2", Column("gift", "int"))],
          "1 of 3 shards differ from the others: a.s.t_2: column 'gift' is extra"),
         ([found("s.t_0"), found("s.t_1"), found("s.t_2", *OTHERS)],
