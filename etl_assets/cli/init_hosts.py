@@ -66,8 +66,7 @@ def _settings(url: str) -> HostConfig:
     try:
         return HostConfig(url=url)
     except ValidationError as error:
-        # The value itself is not shown: it may hold a password.
-        problem = error.errors(include_input=False, include_url=False)[0]
+        problem = error.errors(include_url=False)[0]
         text = str(problem.get("ctx", {}).get("error", problem["msg"]))
         advice = "here: --password-env NAME" if "`password:" in text else ""
         raise UsageError(f"--url: {text}", next_step=advice) from None

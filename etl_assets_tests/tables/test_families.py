@@ -35,6 +35,8 @@ def told(*names: str) -> dict[str, list[str]]:
          "shop_orders": ["shop.orders_0", "shop.orders_1"]},
         {"orders_items": ["s.orders_0_items", "s.orders_1_items"]},
         {"mysql_2": ["s.mysql_0", "s.mysql_1"], "t_d": ["s.t_1d", "s.t_2d"]},
+        # Folders of some file systems would be one.
+        {"s_t": ["s.t_0", "s.t_1", "s.t_2"], "s_T_2": ["s.T_0", "s.T_1"]},
         # Nothing is left of the tables' names.
         {"db": ["db.订单_0", "db.订单_1"], "table": ["库.0", "库.1"]},
     ],
