@@ -1,7 +1,7 @@
 """etl_assets.yaml as `init` writes it: tables that were found, and what to look at, as comments."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import yaml
@@ -26,13 +26,15 @@ class Draft:
         hosts: by name.
         families: what becomes logical tables.
         single: tables that are not sharded; they are listed and not exported.
-        start: the first window's day.
+        start: the first window's day, where the first row's is not known or later.
+        first_days: the days of the first rows, by families' names, as far as they are known.
     """
 
     hosts: Mapping[str, HostConfig]
     families: Sequence[Family]
     single: Sequence[FoundTable]
     start: date
+    first_days: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -83,13 +85,16 @@ class Draft:
                 for pattern in fold(names):
                     yield f"      - {{host: {_scalar(host)}, tables: {_quoted(pattern)}}}"
             chosen = columns[0] if columns and columns[0].fits else None
+            first = self.first_days.get(family.name)
             if chosen is not None:
+                known = f", the first of {first}" if first else ""
                 how = "no row before `start` is exported"
-                yield from _comment(f"rows by {chosen}; {how}", "    ")
+                yield from _comment(f"rows by {chosen}{known}; {how}", "    ")
             for doubt in doubts_of_window(columns):
                 yield from _comment(_UNSURE + doubt, "    ")
             column = f", column: {_scalar(chosen.column.name)}" if chosen is not None else ""
-            yield f"    partition: {{every: day, start: {self.start}, timezone: UTC{column}}}"
+            start = min(first or self.start, self.start)
+            yield f"    partition: {{every: day, start: {start}, timezone: UTC{column}}}"
 
     def _rest(self) -> Iterator[str]:
         yield "output:"

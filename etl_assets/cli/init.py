@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -18,10 +18,11 @@ from etl_assets.errors import EtlAssetsError, ShardError, StoreError, UsageError
 from etl_assets.printable import printable
 from etl_assets.source.engines import Engines
 from etl_assets.source.failures import is_denied, is_unreachable, server_text
-from etl_assets.source.survey import survey
+from etl_assets.source.survey import first_days, hasty, survey
 from etl_assets.store.nameless import store_error
 from etl_assets.tables.families import Family, FoundTable, families
 from etl_assets.tables.topology import load_topology
+from etl_assets.tables.window_columns import window_columns
 
 
 def run_init(hosts: Sequence[GivenHost], path: Path) -> int:
@@ -45,7 +46,8 @@ def run_init(hosts: Sequence[GivenHost], path: Path) -> int:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     settings = {host.name: host.settings for host in hosts}
     # So that one window at least has ended.
-    draft = Draft(settings, sharded, single, start=yesterday.replace(day=1))
+    start = yesterday.replace(day=1)
+    draft = Draft(settings, sharded, single, start, _first_days(hosts, sharded, path.parent))
     _write(path, draft.text, sharded)
     for family in sharded:
         print(printable(draft.summary(family)))
@@ -79,6 +81,22 @@ def _survey(host: GivenHost, home: Path) -> list[FoundTable]:
         return survey(engines, host.name)
     except DBAPIError as error:
         raise _cannot_ask(host, error) from error
+    finally:
+        engines.dispose()
+
+
+def _first_days(
+    hosts: Sequence[GivenHost], sharded: Sequence[Family], home: Path
+) -> dict[str, date]:
+    """When the first rows came, where an index tells."""
+    wanted = {}
+    for family in sharded:
+        columns = window_columns(family.tables)
+        if columns and columns[0].fits and columns[0].indexed == len(family.tables):
+            wanted[family.name] = family.tables, columns[0].column.name
+    engines = Engines({host.name: hasty(host.settings) for host in hosts}, home)
+    try:
+        return first_days(engines, wanted)
     finally:
         engines.dispose()
 

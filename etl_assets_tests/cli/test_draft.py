@@ -19,10 +19,10 @@ HOSTS = {name: HostConfig(url=f"mysql://etl@{name}") for name in ("a", "no", "20
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
 
 
-def drafted(tables: list[FoundTable]) -> Draft:
+def drafted(tables: list[FoundTable], **first_days: date) -> Draft:
     """The draft of a configuration for some tables."""
     made, single = families(tables)
-    return Draft(HOSTS, made, single, date(2026, 11, 1))
+    return Draft(HOSTS, made, single, date(2026, 11, 1), first_days)
 
 
 def read(draft: Draft, folder: Path) -> ExportConfig:
@@ -54,25 +54,24 @@ def test_a_draft_names_just_what_was_found(
     assert logical.settings.partition.column in (column, "created_at")
 
 
-def test_a_draft_says_what_was_found_and_what_is_unsure() -> None:
-    draft = drafted(
-        [
-            *(found(f"s_{n // 2}.orders_{n:02}", CREATED, indexed=frozenset({"created_at"}))
-              for n in range(4)),
-            *(found(f"s_{n}.users") for n in range(2)),
-            found("s_0.config"),
-        ]
-    )  # fmt: skip
-    assert (
-        draft.text.partition("tables:\n")[2]
-        == """\
+TABLES = """\
+  logs:
+    # 2 shards, about 20 rows, 32.8 kB; the largest is a.s_0.logs: 10 rows, 16.4 kB
+    # unsure: one name in all databases: if each has a copy of all rows, keep one shard
+    shards:
+      - {host: a, tables: "s_{0..1}.logs"}
+    # rows by created_at (datetime, NOT NULL, no index begins with it); no row before `start` is
+    #   exported
+    # unsure: no index begins with created_at: each window reads the whole table
+    partition: {every: day, start: 2026-11-01, timezone: UTC, column: created_at}
   orders:
     # 4 shards, about 40 rows, 65.5 kB; the largest is a.s_0.orders_00: 10 rows, 16.4 kB
     shards:
       - {host: a, tables: "s_0.orders_{00..01}"}
       - {host: a, tables: "s_1.orders_{02..03}"}
-    # rows by created_at (datetime, NOT NULL, indexed); no row before `start` is exported
-    partition: {every: day, start: 2026-11-01, timezone: UTC, column: created_at}
+    # rows by created_at (datetime, NOT NULL, indexed), the first of 2024-02-29; no row before
+    #   `start` is exported
+    partition: {every: day, start: 2024-02-29, timezone: UTC, column: created_at}
   users:
     # 2 shards, about 20 rows, 32.8 kB; the largest is a.s_0.users: 10 rows, 16.4 kB
     # unsure: one name in all databases: if each has a copy of all rows, keep one shard
@@ -86,5 +85,18 @@ output:
 # Not sharded, so not exported:
 #   a.s_0.config, about 10 rows, 16.4 kB
 """
-    )
-    assert draft.doubts == 2
+
+
+def test_a_draft_says_what_was_found_and_what_is_unsure() -> None:
+    indexed = frozenset({"created_at"})
+    orders = [found(f"s_{n // 2}.orders_{n:02}", CREATED, indexed=indexed) for n in range(4)]
+    others = [found(f"s_{n}.users") for n in range(2)]
+    others += [found(f"s_{n}.logs", CREATED) for n in range(2)]
+    draft = drafted([*orders, *others, found("s_0.config")], orders=date(2024, 2, 29))
+    assert draft.text.partition("tables:\n")[2] == TABLES
+    assert draft.doubts == 4
+
+
+def test_the_first_window_is_not_later_than_this_month() -> None:
+    tables = [found(f"s.t_{number}", CREATED) for number in range(2)]
+    assert "start: 2026-11-01" in drafted(tables, t=date(2026, 11, 3)).text
