@@ -20,10 +20,13 @@ _COLUMNS_OF_TABLE = sa.text(
     f"{_COLUMNS} WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name "
     "ORDER BY c.ORDINAL_POSITION"
 )
+# Joined with the columns, MariaDB compares each of these with each column: minutes for thousands.
+_TABLES_OF_DATABASES = sa.text(
+    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+    "WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA IN :databases"
+).bindparams(sa.bindparam("databases", expanding=True))
 _COLUMNS_OF_DATABASES = sa.text(
-    f"{_COLUMNS} JOIN information_schema.TABLES t "
-    "ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME "
-    "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA IN :databases "
+    f"{_COLUMNS} WHERE c.TABLE_SCHEMA IN :databases "
     "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
 ).bindparams(sa.bindparam("databases", expanding=True))
 
@@ -55,10 +58,14 @@ def databases_of(connection: Connection) -> list[str]:
 
 def tables_of(connection: Connection, databases: Iterable[str]) -> dict[TableName, Columns]:
     """The tables of some databases with their columns, views left out."""
+    wanted = {"databases": list(databases)}
+    rows = connection.execute(_TABLES_OF_DATABASES, wanted)
+    tables = {(text_of(database), text_of(table)) for database, table in rows}
     found: dict[TableName, Columns] = {}
-    for row in connection.execute(_COLUMNS_OF_DATABASES, {"databases": list(databases)}):
+    for row in connection.execute(_COLUMNS_OF_DATABASES, wanted):
         name = text_of(row[0]), text_of(row[1])
-        found[name] = (*found.get(name, ()), _column(row))
+        if name in tables:
+            found[name] = (*found.get(name, ()), _column(row))
     return found
 
 
