@@ -58,7 +58,7 @@ def doubts_of_window(columns: Sequence[WindowColumn]) -> Iterator[str]:
 def _of_columns(tables: Sequence[FoundTable]) -> Iterator[str]:
     usual = usual_columns(table.columns for table in tables)
     found = [
-        f"{table}: {', '.join(different)}"
+        f"{table}: {_some(different)}"
         for table in tables
         if (different := list(differences(usual, table.columns)))
     ]
