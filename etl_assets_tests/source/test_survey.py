@@ -16,6 +16,12 @@ from etl_assets_tests.support.exporting import HOST, Exporter
 from etl_assets_tests.support.servers import Server
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much as a busy machine needs."""
+    monkeypatch.setattr(survey_module, "PATIENCE_SECONDS", 60)
+
+
 def by_name(tables: list[FoundTable], database: str) -> dict[str, FoundTable]:
     """The tables of one database."""
     return {table.name: table for table in tables if table.database == database}
@@ -58,11 +64,13 @@ def test_the_first_day_is_that_of_all_tables_together(
 def test_a_locked_table_is_not_waited_for(
     exporter: Exporter, server: Server, orders: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey_module, "PATIENCE_SECONDS", 1)
-    table = FoundTable(HOST, orders, "t", ())
-    engines = Engines({HOST: hasty(exporter.engines().host(HOST))}, exporter.folder)
-    wanted = {"orders": ([table], "created_at")}
+    host = exporter.engines().host(HOST)
+    wanted = {"orders": ([FoundTable(HOST, orders, "t", ())], "created_at")}
+    engines = Engines({HOST: hasty(host)}, exporter.folder)
     assert first_days(engines, wanted) == {"orders": date(2026, 11, 2)}
+    engines.dispose()
+    monkeypatch.setattr(survey_module, "PATIENCE_SECONDS", 1)
+    engines = Engines({HOST: hasty(host)}, exporter.folder)
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLES {orders}.t WRITE")
         assert first_days(engines, wanted) == {}
