@@ -73,6 +73,6 @@ def complete_after_shards(
             description="Completed by the last of its shards.",
             metadata=metadata,
             partition=window.key,
-            tags=version_tags(table.settings, staged.manifest),
+            tags=version_tags(staged.manifest),
         )
     )

@@ -12,7 +12,6 @@ import dagster as dg
 from etl_assets.config import TableConfig
 from etl_assets.csv_format import CsvFormat
 from etl_assets.private.dagster import (
-    CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
 )
@@ -70,13 +69,13 @@ def versioned_output(
         return dg.Output(value, output_name=name, data_version=data_version(manifest))
 
 
-def version_tags(settings: TableConfig, manifest: TableManifest) -> Mapping[str, str]:
-    """The versions of a window that no step of its own has completed, as Dagster keeps them."""
-    return {
-        CODE_VERSION_TAG: code_version(settings),
-        DATA_VERSION_TAG: data_version(manifest).value,
-        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
-    }
+def version_tags(manifest: TableManifest) -> Mapping[str, str]:
+    """The data version of a window that no step of its own has completed, as Dagster keeps it.
+
+    A code version beside it would ask for those of all shards too.
+    """
+    version = data_version(manifest).value
+    return {DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
 
 
 def _digest(text: str, digits: int) -> str:
