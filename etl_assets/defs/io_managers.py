@@ -107,14 +107,14 @@ class CsvIOManager(dg.ConfigurableIOManager):
             say(f"removed {', '.join(removed)} of earlier settings from {folder.location('')}")
         return table_metadata(staged.manifest, folder)
 
-    def shard_metadata(self, done: CommittedShard) -> Mapping[str, Any]:
-        """What Dagster shows of a shard."""
+    def shard_metadata(
+        self, done: CommittedShard, source: dg.AssetKey | None = None
+    ) -> Mapping[str, Any]:
+        """What Dagster shows of a shard that is made of an asset, its source."""
         manifest = done.manifest
-        folder = self.folder(manifest.table, manifest.partition)
-        return {
-            **shard_metadata(manifest, folder),
-            **preview(manifest, done.first, self.preview),
-        }
+        shown = shard_metadata(done, self.folder(manifest.table, manifest.partition), source)
+        first = b"" if done.is_one_of_many else done.first
+        return {**shown, **preview(manifest, first, self.preview)}
 
     def refuse_other_shards(self, table: LogicalTable, partition: str) -> None:
         """Refuse a window's folder that holds shards which the table does not have.
@@ -134,17 +134,17 @@ class CsvIOManager(dg.ConfigurableIOManager):
         """Show what was committed, commit what is staged, or write the rows of anybody's asset."""
         match obj:
             case CommittedShard():
-                context.add_output_metadata(self.shard_metadata(obj))
+                _show(context, self.shard_metadata(obj, _source(context)))
             case StagedShard():
                 folder = self.folder(obj.manifest.table, obj.manifest.partition)
                 with obj:
                     done = commit_shard(folder, obj)
                 notice_removed(context.step_context, done)
-                context.add_output_metadata(self.shard_metadata(done))
+                _show(context, self.shard_metadata(done, _source(context)))
             case StagedWindow():
                 with obj.merged or nullcontext():
                     say = partial(notice, context.step_context)
-                    context.add_output_metadata(self.commit_window(obj, say))
+                    _show(context, self.commit_window(obj, say))
             case None:
                 # The asset has written what it is itself, or has nothing to keep.
                 pass
@@ -208,3 +208,14 @@ class CsvIOManager(dg.ConfigurableIOManager):
         for partition in context.asset_partition_keys:
             files += exported_files(self.folder(table, partition), wanted, partition)
         return read_files(files)
+
+
+def _show(context: dg.OutputContext, metadata: Mapping[str, Any]) -> None:
+    """Metadata of what is materialized: that of an output Dagster writes into two events."""
+    context.step_context.add_asset_metadata(metadata, context.asset_key)
+
+
+def _source(context: dg.OutputContext) -> dg.AssetKey | None:
+    """The asset that a shard's asset is made of, as it is in this run."""
+    parents = context.step_context.job_def.asset_layer.get(context.asset_key).parent_keys
+    return next(iter(parents)) if len(parents) == 1 else None

@@ -28,7 +28,7 @@ from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.steps.lanes import Lane
+from etl_assets.steps.lanes import CHEAP_STEPS, Lane
 from etl_assets.steps.liveness import OWNER_TAG, ending_with_the_run
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.owned import set_pool_limits
@@ -154,6 +154,7 @@ class ShardStep:
                 yield from self._checked(shard, passed=False, metadata={CAUSE: cause})
                 continue
             host.note(began, None)
+            done = replace(done, is_one_of_many=len(self.table.shards) > CHEAP_STEPS)
             if done.manifest.sample is not None:
                 yield self._sample(done)
                 continue

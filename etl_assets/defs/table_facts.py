@@ -4,7 +4,6 @@ What is shown of files, once there are any, is in `metadata`.
 """
 
 import json
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import dagster as dg
 
 from etl_assets.config import ExportConfig, TableConfig
 from etl_assets.defs.automation import condition_of
+from etl_assets.defs.readable import sql_block
 from etl_assets.defs.versions import code_version, own_conventions
 from etl_assets.tables.topology import LogicalTable
 
@@ -56,12 +56,6 @@ class TableFacts:
     def in_short(self) -> "TableFacts":
         """Without what only a page shows."""
         return replace(self, metadata={})
-
-
-def sql_block(text: str) -> dg.MetadataValue[Any]:
-    """SQL as Markdown shows it."""
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
-    return dg.MetadataValue.md(f"{fence}sql\n{text}\n{fence}")
 
 
 def _shown(settings: TableConfig) -> Iterator[tuple[str, Any]]:

@@ -73,7 +73,7 @@ def _attempt(task: ShardTask, folder: Folder, services: Services) -> StagedShard
         undo.pop_all()
     seconds = round(time.monotonic() - clock, 3)
     manifest = _manifest(task, exported, started_at, seconds)
-    return StagedShard(exported.file, manifest, exported.written.first)
+    return StagedShard(exported.file, manifest, exported.written.first, exported.query)
 
 
 def _manifest(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import quoted_name
@@ -69,6 +70,8 @@ class Backend(ABC):
 
     driver: ClassVar[str]
     """The package whose errors it raises."""
+    dialect: ClassVar[str]
+    """Its SQL, by SQLAlchemy's name."""
     engine_per_database: ClassVar[bool] = False
     """Whether each database of a host has an engine of its own."""
     extractor: ClassVar[Literal["rows", "wire"]] = "rows"
@@ -148,6 +151,12 @@ class Backend(ABC):
         """The shard table as it stands in a FROM."""
         database = quoted_name(shard.database, quote=True)
         return sa.table(quoted_name(shard.shard_table, quote=True), schema=database)
+
+    def text(self, query: sa.Select[Any]) -> str:
+        """A query as SQL to read, its values in place."""
+        # By names of parameters, none of which is left: with others SQLAlchemy doubles each `%`.
+        dialect = registry.load(self.dialect)(paramstyle="named")
+        return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
     def asked(self, column: Column) -> sa.ColumnElement[Any]:
         """What a SELECT names for a column."""

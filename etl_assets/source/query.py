@@ -5,7 +5,7 @@ Identifiers are always quoted by the dialect, columns are always named one by on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -60,6 +60,11 @@ class ShardQuery:
         # A range of the clustered key comes in its order: the server does not sort for this.
         order = self.key_range.order if self.key_range is not None else ()
         return self._restricted(query).order_by(*order)
+
+    @property
+    def text(self) -> str:
+        """`rows` of the whole table as SQL to read, whatever part of it is asked for."""
+        return self.backend.text(replace(self, key_range=None).rows)
 
     @property
     def count(self) -> sa.Select[Any]:

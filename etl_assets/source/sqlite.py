@@ -42,6 +42,7 @@ class Sqlite(Backend):
     """Folders of SQLite files, or single ones."""
 
     driver = "sqlite3"
+    dialect = "sqlite"
     engine_per_database = True
 
     def engine(self, host: HostAccess, database: str) -> Engine:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from etl_assets.errors import ShardError, StoreError
+from etl_assets.source.query import ShardQuery
 from etl_assets.store.complete import StagedWindow, refuse_later_exports
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.leftovers import remove_gone, replaced_files, replaced_merged
@@ -29,11 +30,13 @@ class StagedShard:
         file: the staged file.
         manifest: what it holds.
         first: the first records, for a preview.
+        query: what it was asked for with; None where nobody asked.
     """
 
     file: StagedFile
     manifest: ShardManifest
     first: bytes
+    query: ShardQuery | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -51,12 +54,16 @@ class CommittedShard:
         first: the first records; nothing where the file was there already.
         removed: the file of its last export, where that had another name.
         is_last: whether nothing is left to export of the window that its run has to complete.
+        query: what it was asked for with; None where the file was there already.
+        is_one_of_many: whether so many shards have a manifest each that this one says the rest.
     """
 
     manifest: ShardManifest
     first: bytes = b""
     removed: Sequence[str] = ()
     is_last: bool = False
+    query: ShardQuery | None = None
+    is_one_of_many: bool = False
 
 
 def commit_shard(
@@ -82,7 +89,8 @@ def commit_shard(
         else:
             if manifest.sample is None:
                 begin_export(folder, manifest.partition, manifest.table, run)
-            done = CommittedShard(manifest, staged.first, _replace(folder, there, staged))
+            removed = _replace(folder, there, staged)
+            done = CommittedShard(manifest, staged.first, removed, query=staged.query)
         return replace(done, is_last=_is_last(folder, manifest, run))
 
 

@@ -66,23 +66,29 @@ class _Record(BaseModel):
 class ColumnRecord(_Record):
     """A column of the file, with the server's type for it.
 
-    `missing` is there only where the shard table has no such column and others do.
+    `missing` is there only where the shard table has no such column and others do, and `comment`
+    only where the server has one.
     """
 
     name: str
     type: str
     missing: bool = False
+    comment: str = ""
 
     @classmethod
     def of(cls, column: Column, *, missing: bool = False) -> Self:
         """As a shard's file has the column."""
-        found = cls(name=column.name, type=column.type)
-        return found.model_copy(update={"missing": True}) if missing else found
+        told: dict[str, Any] = {"name": column.name, "type": column.type}
+        if missing:
+            told["missing"] = True
+        if column.comment:
+            told["comment"] = column.comment
+        return cls(**told)
 
     @property
     def column(self) -> Column:
         """The column that it records."""
-        return Column(self.name, self.type)
+        return Column(self.name, self.type, comment=self.comment)
 
 
 class WindowRecord(_Record):

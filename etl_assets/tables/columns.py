@@ -28,6 +28,7 @@ class Column:
         nullable: whether it takes NULL; None where nobody asked.
         charset: the character set of a text; None where nobody asked.
         collation: how a text compares, which says nothing of what is exported.
+        comment: what the server's own documentation says of it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Column:
     nullable: bool | None = None
     charset: str | None = None
     collation: str | None = field(default=None, compare=False)
+    comment: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:

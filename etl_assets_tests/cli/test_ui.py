@@ -1,5 +1,6 @@
 """The UI's way: lineage, the Materialize button, runs of the command line and their end."""
 
+import json
 from collections.abc import Iterator
 
 import dagster as dg
@@ -128,7 +129,7 @@ def test_the_materialize_button_exports_a_window_whose_metadata_can_be_read(
     (shown,) = ui.ask(
         "query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset "
         "{ assetMaterializations(limit: 1) { partition metadataEntries { label __typename "
-        "... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } "
+        "... on IntMetadataEntry { intValue } ... on TableMetadataEntry { table { records } } "
         "... on PathMetadataEntry { path } ... on TableSchemaMetadataEntry "
         "{ schema { columns { name type } } } } } } } }",
         key={"path": KEYS[1]},
@@ -139,9 +140,8 @@ def test_the_materialize_button_exports_a_window_whose_metadata_can_be_read(
     assert entries["path"]["path"] == str(shop.window() / "demo.shop_00.orders_00.csv")
     columns = entries["dagster/column_schema"]["schema"]["columns"]
     assert columns[0] == {"name": "id", "type": "bigint"}
-    lines = entries["preview"]["mdStr"].split("\n")
-    assert len(lines) == 4
-    assert "9007199254740995" in lines[2]
+    first, _ = map(json.loads, entries["preview"]["table"]["records"])
+    assert first["id"] == "9007199254740995"
 
 
 def test_a_job_exports_a_window_and_its_limit_makes_a_trial(ui: Ui, shop: Shop) -> None:

@@ -1,6 +1,5 @@
 """A window through Dagster in one process: files, manifests, metadata, failures and trials."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,35 +77,6 @@ def test_a_window_becomes_files_manifests_and_one_manifest_of_all(
         assert made.exported(ORDERS) == {DAY}
 
 
-def test_materializations_tell_what_was_written(shop: Location) -> None:
-    found = written(shop.export())
-    manifest = shop.shop.manifest(f"{STEMS[1]}.json")
-    path = shop.shop.window() / f"{STEMS[1]}.csv"
-    metadata = found[shard(*SHARDS[1])]
-    assert metadata["dagster/partition_row_count"] == 2
-    assert metadata["dagster/uri"] == path.as_uri()
-    assert metadata["path"] == str(path)
-    assert metadata["bytes"] == path.stat().st_size == manifest["bytes"]
-    assert metadata["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert metadata["source_rows"] == 2
-    assert metadata["seconds"] == manifest["seconds"]
-    assert metadata["rows_per_second"] == round(2 / manifest["seconds"])
-    assert metadata["snapshot"]["server"] == "sqlite"
-    assert [(c.name, c.type) for c in metadata["dagster/column_schema"].columns] == [
-        ("id", "bigint"),
-        ("code", "varchar(8)"),
-        ("price", "text"),
-        ("note", "text"),
-        ("photo", "blob"),
-        ("created_at", "datetime"),
-    ]
-    whole = found[ORDERS]
-    assert whole["dagster/partition_row_count"] == 8
-    assert whole["shards"] == 4
-    assert whole["path"] == str(shop.shop.window())
-    assert whole["bytes"] == sum((shop.shop.window() / f"{s}.csv").stat().st_size for s in STEMS)
-
-
 def test_an_empty_window_has_files_with_a_header_and_no_preview(shop: Location) -> None:
     result = shop.export("2026-11-05")
     assert result.success
@@ -114,48 +84,6 @@ def test_an_empty_window_has_files_with_a_header_and_no_preview(shop: Location) 
     header = [["id", "code", "price", "note", "photo", "created_at"]]
     assert shop.shop.records(STEMS[0], "2026-11-05") == header
     assert "preview" not in written(result)[shard(*SHARDS[0])]
-
-
-# Previews
-
-
-def test_a_preview_is_a_table_that_shows_null_and_hides_no_character(tmp_path: Path) -> None:
-    shop = small_shop(tmp_path)
-    notes = ["", None, "a|b", "*x* _y_ `z` <b> [l](u) # ~", "two\nlines", "长" * 200, "C:\\n"]
-    shop.run("shop_00", "DROP TABLE orders_00")
-    rows = [(i, None, None, note, None, f"{DAY} 01:00:00") for i, note in enumerate(notes)]
-    shop.fill("shop_00", "orders_00", rows)
-    with location(shop) as made:
-        preview = written(made.export())[shard(*SHARDS[0])]["preview"]
-    header, rule, *lines = preview.split("\n")
-    assert header.count("|") == rule.count("|") == 7
-    assert len(lines) == len(notes)
-    assert all(line.count("|") == 7 for line in lines)
-    shown = [line.split("|")[4].strip() for line in lines]
-    assert shown[:2] == ["", "*NULL*"]
-    assert shown[2] == "a&#124;b"
-    assert not set("*_`<>[]~") & set(shown[3])
-    assert shown[4] == "two lines"
-    assert shown[5] == "长" * 59 + "…"
-    assert "\\" not in shown[6]
-
-
-@pytest.mark.parametrize(("setting", "rows"), [("", 10), ("output: {preview: 3}\n", 3)])
-def test_a_preview_shows_the_first_rows(tmp_path: Path, setting: str, rows: int) -> None:
-    shop = small_shop(tmp_path, CONFIG + setting)
-    shop.run("shop_00", f"UPDATE orders_00 SET created_at = '{DAY} 00:00:00'")
-    more = "INSERT INTO orders_00 (id, created_at) SELECT id + 10, created_at FROM orders_00"
-    shop.run("shop_00", more)
-    with location(shop) as made:
-        preview = written(made.export())[shard(*SHARDS[0])]["preview"]
-    assert len(preview.split("\n")) == rows + 2
-
-
-def test_no_preview_where_the_configuration_wants_none(tmp_path: Path) -> None:
-    with location(small_shop(tmp_path, CONFIG + "output: {preview: 0}\n")) as made:
-        found = written(made.export())
-    assert len(found) == 5
-    assert not [key for key, metadata in found.items() if "preview" in metadata]
 
 
 # Failures

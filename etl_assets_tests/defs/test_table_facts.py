@@ -7,7 +7,6 @@ import pytest
 
 from etl_assets.config import load_config
 from etl_assets.defs.build import build_definitions, stand_alone_definitions
-from etl_assets.defs.table_facts import sql_block
 from etl_assets_tests.support.minimal import MINIMAL, PARTITION, edited
 
 TABLE = dg.AssetKey(["orders"])
@@ -90,7 +89,3 @@ def test_the_line_of_the_table_can_be_linked_to_a_repository(tmp_path: Path) -> 
         for reference in metadata["dagster/code_references"].code_references
     }
     assert urls == {"https://github.com/shop/etl/tree/main/etl/etl_assets.yaml#L5"}
-
-
-def test_sql_stays_in_its_block() -> None:
-    assert sql_block("a\n```\nb").value == "````sql\na\n```\nb\n````"

@@ -1,7 +1,7 @@
 """What a server's catalog says of its tables."""
 
 from etl_assets.source.engines import Engines
-from etl_assets.source.schema import databases_of, matching_tables, tables_of
+from etl_assets.source.schema import columns_of, databases_of, matching_tables, tables_of
 from etl_assets.tables.topology import Shard
 from etl_assets_tests.support.exporting import HOST
 from etl_assets_tests.support.servers import Server
@@ -26,3 +26,12 @@ def test_a_table_that_keeps_its_history_is_a_table(
     history = "WITH SYSTEM VERSIONING" if server.is_mariadb else ""
     server.execute(f"CREATE TABLE {database}.kept (id int primary key) {history}")
     assert list(tables_of(engines, HOST, [database])) == [(database, "kept")]
+
+
+def test_a_column_is_read_with_the_comment_that_the_server_has_of_it(
+    server: Server, engines: Engines, database: str
+) -> None:
+    server.execute(f"CREATE TABLE {database}.t (id int COMMENT '编号: who''s it', plain int)")
+    with engines.get(HOST, database).connect() as connection:
+        columns = columns_of(connection, Shard("orders", HOST, database, "t"))
+    assert [column.comment for column in columns] == ["编号: who's it", ""]

@@ -24,6 +24,7 @@ class MySql(Backend):
     """Servers of MySQL and MariaDB."""
 
     driver = "pymysql"
+    dialect = "mysql.pymysql"
     extractor = "wire"
     has_statistics = True
     has_zero_dates = True

@@ -14,7 +14,7 @@ _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
 _COLUMNS = (
     "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, "
-    "c.CHARACTER_SET_NAME, c.COLLATION_NAME FROM information_schema.COLUMNS c"
+    "c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.COLUMN_COMMENT FROM information_schema.COLUMNS c"
 )
 _COLUMNS_OF_TABLE = sa.text(
     f"{_COLUMNS} WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name "
@@ -107,8 +107,9 @@ def has_index(connection: Connection, shard: Shard, column: str) -> bool:
 
 
 def _column(row: Row[tuple[object, ...]]) -> Column:
-    _, _, name, kind, nullable, charset, collation = (value and text_of(value) for value in row)
-    return Column(str(name), str(kind), nullable == "YES", charset, collation)
+    texts = [None if value is None else text_of(value) for value in row]
+    _, _, name, kind, nullable, charset, collation, comment = texts
+    return Column(str(name), str(kind), nullable == "YES", charset, collation, comment or "")
 
 
 def _names(shard: Shard) -> dict[str, str]:
