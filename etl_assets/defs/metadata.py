@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from etl_assets.store.frame_files import FrameManifest
 
 _PREVIEW_CELL = 60
-_PREVIEW_TEXT = 8_000
+_PREVIEW_TEXT = 4_000
 """How long the texts of a preview may be in all; one record is always shown."""
 _LONGEST_COMMENT = 300
-_MOST_LINEAGE = 50
+_MOST_LINEAGE = 20
 """Of so many columns it is said from which one each is: Dagster keeps 250 bytes for each."""
 
 
