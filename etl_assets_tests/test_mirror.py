@@ -10,6 +10,7 @@ NOT_MIRRORED = ("conformance", "faults", "fuzz", "support")
 """Of the product as a whole: its types, what breaks it, what hunts for errors; and helpers."""
 
 OF_SEVERAL_MODULES = {
+    "test_alerts.py": "docs/alerts.md",
     "test_architecture.py": "docs/architecture.md",
     "test_imports.py": "the directions of all imports",
     "test_mirror.py": "the tests themselves",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -107,10 +108,15 @@ class Daemon:
 
 
 @contextmanager
-def started_daemon(shop: Shop) -> Iterator[Daemon]:
-    """The daemon of a shop, whose executor is `in_process`."""
-    target = LoadableTargetOrigin(python_file=str(location_file(shop.folder)), attribute="defs")
-    origin = InProcessCodeLocationOrigin(target, location_name="etl_assets")
+def started_daemon(shop: Shop, *files: Path) -> Iterator[Daemon]:
+    """The daemon of a shop, whose executor is `in_process`; more files are more locations."""
+    locations = {"etl_assets": location_file(shop.folder), **{file.stem: file for file in files}}
+    origins = [
+        InProcessCodeLocationOrigin(
+            LoadableTargetOrigin(python_file=str(file), attribute="defs"), location_name=name
+        )
+        for name, file in locations.items()
+    ]
     overrides = {
         # It does nothing: a run is executed once it is launched, where the test waits for it.
         "run_launcher": {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"},
@@ -122,7 +128,7 @@ def started_daemon(shop: Shop) -> Iterator[Daemon]:
     with (
         instance_for_test(overrides=overrides) as instance,
         create_test_daemon_workspace_context(
-            InProcessWorkspaceLoadTarget(origin), instance
+            InProcessWorkspaceLoadTarget(origins), instance
         ) as workspace,
     ):
         yield Daemon(shop, instance, workspace)
