@@ -11,6 +11,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from etl_assets.defs.asset_keys import shard_key
 from etl_assets.defs.causes import cause_of_check, cause_of_step
 from etl_assets.defs.completeness import COMPLETE_CHECK
+from etl_assets.defs.newest_window import NEWEST_CHECK
 from etl_assets.defs.progress_events import ORDER_EVENT, PROGRESS_EVENT
 from etl_assets.defs.shard_step import CHECK_NAME
 from etl_assets.printable import printable
@@ -141,8 +142,9 @@ class RunProgress:
 
     def _checked(self, event: DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
-        # What is evaluated after the steps, or of the whole window, their failures have told.
-        is_told = event.step_key is None or evaluation.check_name == COMPLETE_CHECK
+        # What is evaluated after the steps, or of the whole window, their failures have told; the
+        # newest window is not this run's matter.
+        is_told = event.step_key is None or evaluation.check_name in (COMPLETE_CHECK, NEWEST_CHECK)
         if evaluation.passed or is_told:
             return
         progress = self._by_key.get(evaluation.asset_key)

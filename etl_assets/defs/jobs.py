@@ -9,16 +9,19 @@ from etl_assets.defs.asset_specs import table_tag
 from etl_assets.tables.topology import LogicalTable
 
 
-def export_job(table: LogicalTable, executor: dg.ExecutorDefinition) -> Any:
+def export_job(
+    table: LogicalTable, executor: dg.ExecutorDefinition, without: dg.AssetCheckKey
+) -> Any:
     """The job of the schedule and of the command line; its type has no public name.
 
-    It selects its assets by a tag, which they keep under other keys.
+    It selects its assets by a tag, which they keep under other keys. `without` is a check that is
+    of no run.
     """
     ((tag, name),) = table_tag(table.name).items()
     exports = f"Exports a window of {table.name}: {len(table.shards)} shards in parallel."
     return dg.define_asset_job(
         job_name(table),
-        selection=dg.AssetSelection.tag(tag, name),
+        selection=dg.AssetSelection.tag(tag, name) - dg.AssetSelection.checks(without),
         executor_def=executor,
         description="\n\n".join(filter(None, (table.settings.description, exports))),
     )

@@ -17,20 +17,23 @@ from etl_assets.tables.topology import LogicalTable
 
 @dataclass(frozen=True)
 class ResourceKeys:
-    """What the two resources of a configuration are called."""
+    """What the two resources of a configuration are called, and its sensor of newest windows."""
 
     database: str
     csv: str
+    newest: str
 
     @classmethod
     def of(cls, tables: Iterable[LogicalTable]) -> "ResourceKeys":
         """Names that nothing else in a project has: no two of its jobs have one logical table."""
         names = " ".join(sorted(table.name for table in tables))
         digest = hashlib.sha256(names.encode()).hexdigest()[:8]
-        return cls(f"etl_assets_database_{digest}", f"etl_assets_csv_{digest}")
+        return cls(
+            f"etl_assets_database_{digest}", f"etl_assets_csv_{digest}", f"newest_windows_{digest}"
+        )
 
 
-STAND_ALONE = ResourceKeys("database", "csv")
+STAND_ALONE = ResourceKeys("database", "csv", "newest_windows")
 """Those of a code location that has nothing else."""
 
 

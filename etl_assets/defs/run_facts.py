@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -58,11 +59,16 @@ def export_run_of(
 
 def key_of_table(context: dg.OpExecutionContext, table: LogicalTable) -> dg.AssetKey:
     """The asset key of a logical table, which need not be in the run."""
-    graph = context.job_def.asset_layer.asset_graph
+    return key_in(context.job_def.asset_layer.asset_graph, table)
+
+
+def key_in(graph: Any, table: LogicalTable) -> dg.AssetKey:
+    """The asset key of a logical table in the asset graph of a job or of a code location."""
     # That of a job knows the one of all assets.
     for node in getattr(graph, "source_asset_graph", graph).asset_nodes:
         if table_of(node.metadata) == table.name:
-            return node.key
+            key: dg.AssetKey = node.key
+            return key
     return table_key(table)
 
 

@@ -25,7 +25,7 @@ def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDef
     partition = table.settings.partition
     cron = cron_of(config, table)
 
-    name = f"{job_name(table)}_schedule"
+    name = schedule_name(table)
 
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         now = context.scheduled_execution_time
@@ -53,6 +53,11 @@ def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDef
     )
 
 
+def schedule_name(table: LogicalTable) -> str:
+    """What a logical table's schedule is called."""
+    return f"{job_name(table)}_schedule"
+
+
 def _completed(table: LogicalTable, cron: str, now: datetime, history: History | None) -> list[str]:
     """The windows that a tick is for."""
     if table.settings.is_snapshot:
@@ -64,6 +69,23 @@ def _completed(table: LogicalTable, cron: str, now: datetime, history: History |
         return []
     since = ticks.start if history is None else history.since(ticks.start)
     return completed_between(table, since, now)
+
+
+def ticks_around(
+    config: ExportConfig, table: LogicalTable, now: datetime
+) -> tuple[datetime, datetime]:
+    """When a window is due: the last tick of whatever starts a table's exports, and the next one.
+
+    A table that Dagster exports by `on_missing` has the ticks of the schedule that it might have.
+    """
+    automation = table.settings.automation
+    cron = automation if automation and ever_ticks(automation) else cron_of(config, table)
+    ticks = _ticks(cron, table.settings.partition.timezone)
+    last = ticks.get_prev_partition_window(now, respect_bounds=False)
+    following = ticks.get_next_partition_window(now, respect_bounds=False)
+    assert last is not None
+    assert following is not None
+    return last.end, following.start
 
 
 def cron_of(config: ExportConfig, table: LogicalTable) -> str:

@@ -96,8 +96,8 @@ NAMES = fence(
             "see what `DagsterInstance.get_ticks` takes and gives, in defs/ticks.py",
         ): {
             "dagster._core.definitions.run_request": "InstigatorType",
-            "dagster._core.scheduler.instigation": "InstigatorState ScheduleInstigatorData "
-            "TickStatus",
+            "dagster._core.scheduler.instigation": "InstigatorState InstigatorStatus "
+            "ScheduleInstigatorData TickStatus",
         },
         Use(
             "a step's streams in files, only redirected",
@@ -163,6 +163,7 @@ if TYPE_CHECKING:
     )
     from dagster._core.scheduler.instigation import (
         InstigatorState,
+        InstigatorStatus,
         ScheduleInstigatorData,
         TickStatus,
     )

@@ -79,7 +79,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset",
             ["csv"],
             ["orders/demo/shop_02.orders_00", *(f"orders/{s}" for s in shards)],
-            ["complete", "matches_servers", "rows_in_windows"],
+            ["complete", "matches_servers", "newest_window", "rows_in_windows"],
         ),
         "mysql/shop-a/shop_00.users": ("users_source", "external", ["mysql", "table"], [], []),
         "users/shop-a/shop_00.users": (
@@ -94,7 +94,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset",
             ["csv"],
             ["users/shop-a/shop_00.users"],
-            ["complete", "matches_servers"],
+            ["complete", "matches_servers", "newest_window"],
         ),
     }
 
@@ -153,6 +153,8 @@ def test_ops_carry_the_pool_and_the_tag_of_their_host(repository: RepositoryDefi
         "users__shop_a__shop_00__users": shop_a,
         "orders__complete": (None, {}),
         "users__complete": (None, {}),
+        "orders__newest_window": (None, {}),
+        "users__newest_window": (None, {}),
         # One connection: of a host's pool where there is but one host.
         "orders_matches_servers": (None, {}),
         "users_matches_servers": ("shop-a", {}),
