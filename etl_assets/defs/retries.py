@@ -49,14 +49,21 @@ def retry_sensor(
     )
 
     def tick(context: dg.SensorEvaluationContext) -> Iterator[Any]:
-        asked = False
-        for record in retries.failed(context):
+        now = datetime.fromtimestamp(get_current_timestamp(), UTC)
+        requests, waiting = 0, []
+        for record in retries.failed(context, now):
             request = retries.request(context, record)
-            if request is not None:
-                asked = True
+            if request is None:
+                continue
+            due = datetime.fromtimestamp(record.end_time or now.timestamp(), UTC) + retry.after
+            if due <= now:
+                requests += 1
                 yield request
-        if not asked:
-            yield dg.SkipReason("Nothing failed that is to be tried again now.")
+            else:
+                waiting.append(f"{request.partition_key} at {due:%H:%M} UTC")
+        if not requests:
+            later = f"To be exported again: {', '.join(waiting)}." if waiting else ""
+            yield dg.SkipReason(later or "Nothing has failed that is to be exported again.")
 
     return dg.SensorDefinition(
         name=f"{job_name(table)}_retry",
@@ -65,7 +72,7 @@ def retry_sensor(
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Exports the shards of {table.name} that a run has failed to export again, "
-        f"{retry.after} after its end, at most {retry.times} times.",
+        f"{retry.after.total_seconds() / 60:g} minutes after its end, at most {retry.times} times.",
     )
 
 
@@ -78,9 +85,8 @@ class _Retries:
     keys: frozenset[dg.AssetKey]
     csv: str
 
-    def failed(self, context: dg.SensorEvaluationContext) -> Iterator[dg.RunRecord]:
-        """Of each window the newest run that has failed, if it was a while ago."""
-        now = datetime.fromtimestamp(get_current_timestamp(), UTC)
+    def failed(self, context: dg.SensorEvaluationContext, now: datetime) -> Iterator[dg.RunRecord]:
+        """Of each window that may be exported the newest run that has failed."""
         since = now - self.retry.after - _MEMORY
         failures = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         seen: set[str] = set()
@@ -89,8 +95,7 @@ class _Retries:
             if window is None or window in seen or not self._exported(context, record.dagster_run):
                 continue
             seen.add(window)
-            ended = datetime.fromtimestamp(record.end_time or now.timestamp(), UTC)
-            if ended + self.retry.after <= now and self._may_be_exported(window, now):
+            if self._may_be_exported(window, now):
                 yield record
 
     def request(
@@ -99,9 +104,9 @@ class _Retries:
         """The request of what such a run has not exported; None where it is not to be retried."""
         run, instance = record.dagster_run, context.instance
         number = int(run.tags.get(RETRY_NUMBER_TAG, 0)) + 1
-        if number > self.retry.times or not _was_launched(instance, run):
+        if number > self.retry.times or self._is_followed(context, record):
             return None
-        if self._is_followed(context, record):
+        if not _was_launched(instance, run):
             return None
         missing = self._exported(context, run) - _materialized(instance, run)
         if not missing:

@@ -1,5 +1,6 @@
 """What a run has failed to export is exported again, when and as often as is configured."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from etl_assets_tests.support.daemon import QUIET, Daemon, started_daemon
 from etl_assets_tests.support.in_process import shard
-from etl_assets_tests.support.shop import FILES, small_shop
+from etl_assets_tests.support.shop import DAY, FILES, small_shop
 from etl_assets_tests.support.wrong_configurations import table as with_setting
 
 pytestmark = QUIET
@@ -47,6 +48,8 @@ def test_what_failed_is_exported_again_after_its_time_and_completes_the_window(
     kept = {path.name: path.stat().st_mtime_ns for path in daemon.shop.window().glob("*.csv")}
     daemon.shop.run("shop_01", FOUND)
     assert retried(daemon, 9) == []
+    said = daemon.said("export_orders_retry")
+    assert re.fullmatch(rf"To be exported again: {DAY} at \d\d:\d\d UTC\.", said)
     (again,) = retried(daemon, 11)
     assert again.status is dg.DagsterRunStatus.SUCCESS
     assert again.asset_selection == {TABLE, LOST}

@@ -78,6 +78,14 @@ class Daemon:
         log = logging.getLogger(__name__)
         return self._launched(at, lambda: execute_sensor_iteration(self.workspace, log, None, None))
 
+    def said(self, sensor: str) -> str:
+        """Why a sensor launched nothing at its last tick."""
+        remote = self.repository.get_sensor(sensor)
+        (tick,) = self.instance.get_ticks(
+            remote.get_remote_origin().get_id(), remote.selector_id, limit=1
+        )
+        return str(tick.skip_reason)
+
     def automated(self, at: datetime) -> list[dg.DagsterRun]:
         """The runs that conditions of assets launch at a time; their sensor is started with it."""
         sensor = self.repository.get_sensor("default_automation_condition_sensor")
