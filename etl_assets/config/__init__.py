@@ -16,6 +16,7 @@ from etl_assets.config.model import (
     RetryConfig,
     ShardPattern,
     TableConfig,
+    UsualRowsConfig,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "RetryConfig",
     "ShardPattern",
     "TableConfig",
+    "UsualRowsConfig",
     "find_config",
     "load_config",
     "parse_config",

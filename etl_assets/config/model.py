@@ -39,6 +39,7 @@ from etl_assets.config.values import (
     Owner,
     Pattern,
     Positive,
+    Share,
     Start,
     Tags,
     Text,
@@ -175,6 +176,28 @@ class RetryConfig(Model):
     times: Positive = 3
 
 
+class UsualRowsConfig(Model):
+    """How many rows a window is expected to have, by those of the weeks before."""
+
+    weeks: Positive = 4
+    tolerance: Share = 0.5
+
+    @model_validator(mode="after")
+    def _compares(self) -> "UsualRowsConfig":
+        if self.weeks == 1:
+            raise SettingError("weeks", "expected at least 2, got 1")
+        return self
+
+
+def _usual_rows(value: object) -> object:
+    if value is None or value is True:
+        raise ValueError(f"expected `weeks` and `tolerance`, or false, got {value}")
+    return None if value is False else value
+
+
+UsualRows = Annotated[UsualRowsConfig | None, BeforeValidator(_usual_rows)]
+
+
 class TableConfig(Model):
     """One logical table."""
 
@@ -187,6 +210,7 @@ class TableConfig(Model):
     where: Text | None = None
     schedule: Text | None = None
     automation: Text | None = None
+    rows_as_usual: UsualRows = UsualRowsConfig()
     retry_failed: RetryConfig | None = None
     csv: Csv = Field(default=CsvFormat(), description="with those of `output` for what it omits")
     on_drift: Literal["fail", "union"] = "fail"

@@ -164,6 +164,7 @@ def _lanes(value: object) -> object:
 Text = Annotated[str, AfterValidator(_not_blank)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_not_a_boolean)]
 Positive = Annotated[int, Field(ge=1), BeforeValidator(_not_a_boolean)]
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Url = Annotated[str, AfterValidator(_url)]
 Flag = Annotated[bool, Field(strict=True)]
 Directory = Annotated[Text, AfterValidator(_directory)]

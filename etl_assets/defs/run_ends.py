@@ -17,6 +17,7 @@ from etl_assets.defs.causes import CAUSE, cause_of_check, cause_of_step
 from etl_assets.defs.checks import DRIFT_CHECK, ROWS_CHECK
 from etl_assets.defs.completeness import COMPLETE_CHECK, Attempt, found_incomplete
 from etl_assets.defs.shard_step import CHECK_NAME
+from etl_assets.defs.usual_rows import USUAL_CHECK
 from etl_assets.private.dagster import PARTITION_NAME_TAG
 from etl_assets.tables.topology import Shard
 
@@ -25,7 +26,7 @@ _KINDS = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
 }
-_OF_TABLES = (COMPLETE_CHECK, ROWS_CHECK, DRIFT_CHECK)
+_OF_TABLES = (COMPLETE_CHECK, ROWS_CHECK, USUAL_CHECK, DRIFT_CHECK)
 _NOT_TRIED = "the run ended before it came to it"
 
 

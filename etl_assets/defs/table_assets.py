@@ -19,6 +19,7 @@ from etl_assets.defs.completing import has_refused_rows, staged_window
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.partitions import window_of
 from etl_assets.defs.resources import ResourceKeys
+from etl_assets.defs.usual_rows import USUAL_CHECK, usual_rows, usual_spec
 from etl_assets.defs.versions import versioned_output
 from etl_assets.errors import EtlAssetsError, IncompleteError
 from etl_assets.steps.liveness import ending_with_the_run
@@ -40,6 +41,8 @@ def table_asset(
     # A snapshot has no windows that rows could be outside of.
     if not table.settings.is_snapshot:
         checks["check"] = rows_check_spec(table, spec)
+    if table.settings.rows_as_usual is not None:
+        checks["usual"] = usual_spec(spec, table.settings.rows_as_usual)
 
     @dg.op(
         name=ascii_name(table.name, "complete"),
@@ -85,21 +88,30 @@ def _complete(
         check = rows_check(table, key, staged.manifest.shards)
         if check is not None and ROWS_CHECK in asked:
             yield check
-        if check is not None and has_refused_rows(table, check):
-            if staged.merged is not None:
-                staged.merged.discard()
-            raise IncompleteError(check.description or "")
+        _refuse_rows(table, staged, check)
     except EtlAssetsError as error:
         if tells:
             log_check(context, found_refused(key, attempt, str(error)))
         if is_selected or asked != {COMPLETE_CHECK}:
             raise dg.Failure(str(error), allow_retries=False) from error
         return
+    if USUAL_CHECK in asked:
+        yield usual_rows(table, key, csv.directory, staged.manifest)
     if tells:
         # Also where re-execution from asset failure has not asked for it.
         log_check(context, found_complete(key, staged.manifest))
     if is_selected:
         yield versioned_output(staged, "result", staged.manifest)
+
+
+def _refuse_rows(
+    table: LogicalTable, staged: StagedWindow, check: dg.AssetCheckResult | None
+) -> None:
+    """Refuse a window where rows are in none, and the table asks for that."""
+    if check is not None and has_refused_rows(table, check):
+        if staged.merged is not None:
+            staged.merged.discard()
+        raise IncompleteError(check.description or "")
 
 
 def _staged(

@@ -79,7 +79,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset",
             ["csv"],
             ["orders/demo/shop_02.orders_00", *(f"orders/{s}" for s in shards)],
-            ["complete", "matches_servers", "newest_window", "rows_in_windows"],
+            ["complete", "matches_servers", "newest_window", "rows_as_usual", "rows_in_windows"],
         ),
         "mysql/shop-a/shop_00.users": ("users_source", "external", ["mysql", "table"], [], []),
         "users/shop-a/shop_00.users": (
@@ -94,7 +94,7 @@ def test_the_asset_graph_is_this_one(repository: RepositoryDefinition) -> None:
             "asset",
             ["csv"],
             ["users/shop-a/shop_00.users"],
-            ["complete", "matches_servers", "newest_window"],
+            ["complete", "matches_servers", "newest_window", "rows_as_usual"],
         ),
     }
 

@@ -137,6 +137,13 @@ CONFIGURATIONS = {
         "automation: expected no `schedule` beside it",
     ),
     "an unknown automation": (table("automation: eager"), 7, "'eager'"),
+    "one week to compare with": (
+        table("rows_as_usual: {weeks: 1}"),
+        7,
+        "weeks: expected at least 2",
+    ),
+    "no tolerance": (table("rows_as_usual: {tolerance: 0}"), 7, "tolerance"),
+    "rows as usual, as they are": (table("rows_as_usual: true"), 7, "or false, got True"),
     "a wait that is no time": (table("retry_failed: {after: 10}"), 7, "90s, 10m or 2h, got 10"),
     "a wait that is nothing": (table("retry_failed: {after: 0m}"), 7, "'0m'"),
     "no retries": (table("retry_failed: {times: 0}"), 7, "times"),
