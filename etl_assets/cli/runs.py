@@ -20,6 +20,7 @@ from etl_assets.private.dagster import (
     RemoteRepositoryOrigin,
 )
 from etl_assets.steps.liveness import OWNER_TAG, owner_tag
+from etl_assets.steps.run_tags import COMMAND_LINE, STARTED_BY_TAG, TABLE_TAG, WINDOW_TAG
 from etl_assets.tables.topology import LogicalTable, Shard
 from etl_assets.tables.windows import Window
 
@@ -54,6 +55,9 @@ def create_run(
         tags={
             **definition.tags,
             **definition.get_tags_for_partition_key(window.key, selected_asset_keys=chosen),
+            TABLE_TAG: table.name,
+            WINDOW_TAG: window.key,
+            STARTED_BY_TAG: COMMAND_LINE,
             OWNER_TAG: owner_tag(run_id),
         },
         asset_selection=None if whole else chosen,

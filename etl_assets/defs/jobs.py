@@ -6,6 +6,7 @@ import dagster as dg
 
 from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.asset_specs import table_tag
+from etl_assets.steps.run_tags import TABLE_TAG
 from etl_assets.tables.topology import LogicalTable
 
 
@@ -23,5 +24,6 @@ def export_job(
         job_name(table),
         selection=dg.AssetSelection.tag(tag, name) - dg.AssetSelection.checks(without),
         executor_def=executor,
+        tags={TABLE_TAG: table.name},
         description="\n\n".join(filter(None, (table.settings.description, exports))),
     )

@@ -8,9 +8,19 @@ import dagster as dg
 
 from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import job_name
+from etl_assets.defs.cron_words import cron_in_words
 from etl_assets.defs.partitions import completed_between, default_cron, newest_complete
 from etl_assets.defs.ticks import History, complete_keys
+from etl_assets.steps.run_tags import WINDOW_TAG
 from etl_assets.tables.topology import LogicalTable
+
+_END = {
+    "hour": "on the hour",
+    "day": "at midnight",
+    "week": "on Monday at midnight",
+    "month": "at midnight of the first",
+}
+"""When a window of each cadence ends."""
 
 
 def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDefinition:
@@ -40,7 +50,7 @@ def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDef
         elif not keys:
             yield dg.SkipReason(f"Complete already, or requested: {', '.join(completed)}.")
         for key in keys:
-            yield dg.RunRequest(run_key=key, partition_key=key)
+            yield dg.RunRequest(run_key=key, partition_key=key, tags={WINDOW_TAG: key})
 
     return dg.ScheduleDefinition(
         name=name,
@@ -49,7 +59,23 @@ def export_schedule(config: ExportConfig, table: LogicalTable) -> dg.ScheduleDef
         execution_timezone=partition.timezone,
         execution_fn=tick,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Every completed {partition.every} of {table.name}.",
+        description=_described(table, cron),
+    )
+
+
+def _described(table: LogicalTable, cron: str) -> str:
+    """When it ticks and what a tick requests, in words that stay true."""
+    partition = table.settings.partition
+    every, ended = partition.every, _END[partition.every]
+    ticks = f"Ticks {cron_in_words(cron)}, by the clock of {partition.timezone}."
+    if table.settings.is_snapshot:
+        return (
+            f"{ticks} A tick requests the {every} of {table.name} that ended {ended} last, unless "
+            "it is complete: the whole table, as it is when it is read."
+        )
+    return (
+        f"{ticks} A tick requests each {every} of {table.name} that ended {ended} since the last "
+        "tick that ran, unless it is complete: one run for each."
     )
 
 

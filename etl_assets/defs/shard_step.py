@@ -29,9 +29,10 @@ from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
 from etl_assets.steps.lanes import CHEAP_STEPS, Lane
-from etl_assets.steps.liveness import OWNER_TAG, ending_with_the_run
+from etl_assets.steps.liveness import ending_with_the_run, owner_of
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.owned import set_pool_limits
+from etl_assets.steps.run_tags import missing_tags
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import kept_manifest
@@ -105,9 +106,11 @@ class ShardStep:
     def _exported(self, shards: Mapping[str, Shard]) -> Iterator[Any]:
         """Export some shards of the lane within the host's limit."""
         limit = self.config.hosts[self.lane.host].max_connections
-        if OWNER_TAG not in self.context.run.tags:
-            # The executor is another's, which knows nothing of our pools.
+        if owner_of(self.context.run) is None:
+            # The executor is another's, which knows nothing of our pools and tags.
             set_pool_limits(self.context.instance, {self.lane.host: limit})
+            if tags := missing_tags(self.context.run, [self.table.name]):
+                self.context.instance.add_run_tags(self.context.run_id, tags)
         self._refuse_other_shards()
         run = export_run_of(self.context, self.config, self.table)
         # A trial is not split.

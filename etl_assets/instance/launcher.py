@@ -6,7 +6,7 @@ import dagster as dg
 
 from etl_assets.private.dagster import GRPC_INFO_TAG, ConfigurableClassData
 from etl_assets.processes import is_gone
-from etl_assets.steps.liveness import OWNER_TAG
+from etl_assets.steps.liveness import owner_of
 
 
 class ExportRunLauncher(dg.DefaultRunLauncher):
@@ -33,6 +33,6 @@ class ExportRunLauncher(dg.DefaultRunLauncher):
 
 
 def _has_command_line(run: dg.DagsterRun) -> bool:
-    owned, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
+    identity = owner_of(run)
     # What Dagster has launched it reaches over its own way.
-    return owned == run.run_id and GRPC_INFO_TAG not in run.tags and not is_gone(identity)
+    return identity is not None and GRPC_INFO_TAG not in run.tags and not is_gone(identity)

@@ -9,7 +9,7 @@ line, and a sensor. The steps of such a run notice at once and stop.
 import fcntl
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,8 +17,13 @@ import dagster as dg
 
 from etl_assets.processes import end_with, is_alive, is_gone, is_of_this_kernel, process_identity
 
-OWNER_TAG = "etl_assets/process"
-"""The process that ends with the run: a command line, or the run's own where there is none."""
+OWNER_TAG = ".dagster/etl_assets_process"
+"""The process that ends with the run: a command line, or the run's own where there is none.
+
+The UI hides what begins with `.dagster/`.
+"""
+_FORMER_OWNER_TAG = "etl_assets/process"
+"""In runs of earlier versions."""
 
 _FINISHED = [
     dg.DagsterRunStatus.SUCCESS,
@@ -39,15 +44,31 @@ def owner_tag(run_id: str) -> str:
     return f"{run_id}/{process_identity(os.getpid())}"
 
 
+def owner_of(run: dg.DagsterRun) -> str | None:
+    """The identity of the process that a run ends with; None where none has tagged it."""
+    for name in (OWNER_TAG, _FORMER_OWNER_TAG):
+        owned, _, identity = run.tags.get(name, "").partition("/")
+        if owned == run.run_id:
+            return identity
+    return None
+
+
 @contextmanager
-def owning(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
+def owning(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, tags: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Tag a run with this process, unless it has an owner already, and hold its lock meanwhile.
+
+    `tags` are further ones that it is to have.
 
     The lock goes with this process however that ends, which is seen from any container. Where the
     instance's folder takes no locks or no files, other containers know nothing of the run.
     """
-    if not run.tags.get(OWNER_TAG, "").startswith(f"{run.run_id}/"):
-        instance.add_run_tags(run.run_id, {OWNER_TAG: owner_tag(run.run_id)})
+    wanted = dict(tags or {})
+    if owner_of(run) is None:
+        wanted[OWNER_TAG] = owner_tag(run.run_id)
+    if wanted:
+        instance.add_run_tags(run.run_id, wanted)
     path = _lock_path(instance, run.run_id)
     descriptor = _locked(path)
     try:
@@ -134,8 +155,8 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    owned, _, identity = run.tags.get(OWNER_TAG, "").partition("/")
-    if owned != run.run_id:
+    identity = owner_of(run)
+    if identity is None:
         return False
     alive = is_alive(identity)
     if alive is None:

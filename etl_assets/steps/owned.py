@@ -9,7 +9,8 @@ from dagster import Executor
 from etl_assets.steps.claims import RunLimits, claims_in_turn
 from etl_assets.steps.lanes import HOST_TAG
 from etl_assets.steps.liveness import ending_with_dagster_dev, owning
-from etl_assets.steps.stale_plan import refuse_stale_plan
+from etl_assets.steps.run_tags import missing_tags
+from etl_assets.steps.stale_plan import refuse_stale_plan, tables_of
 
 OnFailure = Callable[[dg.DagsterInstance, dg.DagsterRun, dg.JobDefinition], object]
 """What is done at the end of a run that failed; not of one that was canceled."""
@@ -47,7 +48,7 @@ class OwnedExecutor(Executor):
         try:
             refuse_stale_plan(instance, run, plan_context.job.get_definition())
             with (
-                owning(instance, run),
+                owning(instance, run, missing_tags(run, tables_of(execution_plan))),
                 ending_with_dagster_dev(),
                 claims_in_turn(instance, run, self._limits),
             ):

@@ -6,7 +6,8 @@ what a plan depends on, so that old plans differ from new ones.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -25,6 +26,14 @@ def plan_tag(table: LogicalTable, lanes: Sequence[Lane]) -> dict[str, str]:
     windows = (partition.every, partition.timezone, table.settings.is_snapshot)
     digest = hashlib.sha256(repr((windows, shards, steps)).encode()).hexdigest()[:16]
     return {PLAN_TAG: f"{table.name}:{digest}"}
+
+
+def tables_of(plan: Any) -> Iterator[str]:
+    """The logical tables that the steps of an execution plan are of, each as often as it occurs."""
+    for key in plan.step_keys_to_execute:
+        tag = (plan.get_step_by_key(key).tags or {}).get(PLAN_TAG)
+        if tag is not None:
+            yield tag.partition(":")[0]
 
 
 def refuse_stale_plan(

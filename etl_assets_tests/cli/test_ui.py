@@ -106,6 +106,12 @@ def test_lineage_leads_from_source_to_shard_to_logical_table(ui: Ui) -> None:
     assert len(found["orders",]["dependencyKeys"]) == 4
 
 
+def own_tags(ui: Ui, run_id: str) -> dict[str, str]:
+    """The tags that the list of runs shows of a run, Dagster's own left out."""
+    tags = ui.run(run_id)["tags"]
+    return {tag["key"]: tag["value"] for tag in tags if not tag["key"].startswith("dagster/")}
+
+
 def test_schedules_are_there_and_stopped(ui: Ui) -> None:
     found = ui.ask(
         "query($of: RepositorySelector!) { schedulesOrError(repositorySelector: $of) "
@@ -123,6 +129,7 @@ def test_the_materialize_button_exports_a_window_whose_metadata_can_be_read(
 ) -> None:
     run_id = ui.launch(LAUNCH, params=params("__ASSET_JOB", DAY, KEYS))
     assert ui.end_of(run_id) == "SUCCESS"
+    assert own_tags(ui, run_id) == {"etl_assets/table": "orders", "etl_assets/window": DAY}
     assert shop.names() == FILES
     assert {shard["run_id"] for shard in shop.manifest()["shards"]} == {run_id}
     assert etl_assets(shop.folder, "verify", "orders", "--partition", DAY).code == 0
@@ -203,6 +210,9 @@ def test_a_run_of_the_command_line_is_executed_again_as_a_whole(ui: Ui, shop: Sh
         run_id = instance.get_runs(limit=1)[0].run_id
     launched = ui.launch(AGAIN, params={"parentRunId": run_id, "strategy": "ALL_STEPS"})
     assert ui.end_of(launched) == "SUCCESS"
+    whole = {"etl_assets/table": "orders", "etl_assets/window": day}
+    assert own_tags(ui, run_id) == {**whole, "etl_assets/started_by": "command line"}
+    assert own_tags(ui, launched) == {**whole, "etl_assets/started_by": "re-execution"}
     assert {shard["run_id"] for shard in shop.manifest(key=day)["shards"]} == {launched}
 
 

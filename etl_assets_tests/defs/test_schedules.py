@@ -79,6 +79,7 @@ def requested(made: dg.RepositoryDefinition, instant: str | datetime) -> list[st
         )
         data = schedule(made).evaluate_tick(context)
     requests = data.run_requests or []
+    assert [r.tags["etl_assets/window"] for r in requests] == [r.partition_key for r in requests]
     assert [request.run_key for request in requests] == [r.partition_key for r in requests]
     return [str(request.partition_key) for request in requests]
 
@@ -87,6 +88,20 @@ def test_a_schedule_is_stopped_until_somebody_starts_it(tmp_path: Path) -> None:
     made = schedule(location(tmp_path))
     assert made.default_status is dg.DefaultScheduleStatus.STOPPED
     assert made.job_name == "export_orders"
+
+
+def test_a_schedule_says_in_words_when_it_ticks_and_what_a_tick_requests(tmp_path: Path) -> None:
+    of_windows = location(tmp_path, "0 2 * * *", timezone="Asia/Shanghai")
+    assert schedule(of_windows).description == (
+        "Ticks every day at 02:00, by the clock of Asia/Shanghai. A tick requests each day of "
+        "orders that ended at midnight since the last tick that ran, unless it is complete: one "
+        "run for each."
+    )
+    snapshots = schedule(location(tmp_path, every="week", column=None)).description
+    assert str(snapshots).startswith(
+        "Ticks every Monday at 00:10, by the clock of UTC. A tick requests the week of orders that "
+        "ended on Monday at midnight last, unless "
+    )
 
 
 @pytest.mark.parametrize(
@@ -397,7 +412,8 @@ def test_dagsters_own_scheduler_requests_what_was_missed(tmp_path: Path) -> None
                 steps = launch_scheduled_runs(workspace, log, instant(at), iteration_times={})
                 assert [step for step in steps if step is not None] == []
             new = [run for run in instance.get_runs() if run.run_id not in known]
-            return sorted(run.tags["dagster/partition"] for run in new)
+            assert {run.tags["etl_assets/table"] for run in new} <= {"orders"}
+            return sorted(run.tags["etl_assets/window"] for run in new)
 
         assert launched("2026-11-12 00:11") == days(11, 11)
         assert launched("2026-11-16 00:11") == days(12, 15)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
 from etl_assets import processes
 from etl_assets.steps.liveness import OWNER_TAG, owner_tag, owning, sweep_dead_runs
@@ -88,3 +89,17 @@ def test_what_a_killed_process_has_begun_to_lock_is_removed_with_its_run(tmp_pat
         instance.report_run_failed(run)
         assert sweep_dead_runs(instance) == []
         assert not begun.exists()
+
+
+def test_the_ui_hides_the_process_of_a_run() -> None:
+    assert OWNER_TAG.startswith(HIDDEN_TAG_PREFIX)
+
+
+def test_a_dead_run_of_an_earlier_version_is_swept(tmp_path: Path) -> None:
+    with instance_in(tmp_path, kept=True) as instance:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as gone:
+            identity = processes.process_identity(gone.pid)
+        run = instance.create_run_for_job(export, status=dg.DagsterRunStatus.STARTED)
+        assert sweep_dead_runs(instance) == []
+        instance.add_run_tags(run.run_id, {"etl_assets/process": f"{run.run_id}/{identity}"})
+        assert sweep_dead_runs(instance) == [run.run_id]
