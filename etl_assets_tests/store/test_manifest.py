@@ -14,6 +14,7 @@ from etl_assets.source.moment import Position, SnapshotInfo
 from etl_assets.store.compression import Compression
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
+    ColumnRecord,
     ShardManifest,
     SnapshotRecord,
     TableManifest,
@@ -23,6 +24,7 @@ from etl_assets.store.manifest import (
     manifest_name,
     stem_of,
 )
+from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 from etl_assets.tables.windows import Window
 from etl_assets_tests.support.exported import BEGAN, SHARDS, facts, manifest
@@ -228,3 +230,12 @@ def test_every_name_leads_back_to_its_shard(
 def test_a_trial_has_a_folder_of_its_own() -> None:
     assert folder_parts("orders", "2026-11-02-13:00") == ("orders", "2026-11-02-13%3A00")
     assert folder_parts("orders", "2026-11-02", 0) == ("orders", "2026-11-02.sample")
+
+
+def test_a_comment_is_there_where_the_server_has_one_and_sets_no_columns_apart() -> None:
+    plain = ColumnRecord.of(Column("id", "int"))
+    told = ColumnRecord.of(Column("id", "int", comment="who it is"))
+    assert plain.as_json() == {"name": "id", "type": "int"}
+    assert told.as_json() == {"name": "id", "type": "int", "comment": "who it is"}
+    assert told.column == plain.column
+    assert told.column.comment == "who it is"
