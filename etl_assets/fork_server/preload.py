@@ -16,6 +16,7 @@ _MODULES = (
     *PARTS,
     "dotenv.main",
     "encodings.idna",
+    "importlib.readers",
     "importlib.resources.readers",
     "_strptime",
     "pymysql.cursors",
@@ -23,6 +24,7 @@ _MODULES = (
     "upath.implementations.local",
     "etl_assets.cli.entry",
     "etl_assets.defs.build",
+    "etl_assets.extract.rows",
     "etl_assets.instance.compute_logs",
     "etl_assets.instance.launcher",
     "etl_assets.instance.storage",
@@ -37,6 +39,7 @@ for _module in _MODULES:
 with contextlib.suppress(Exception):
     # Built once here; the forked steps find it ready.
     if (job := job_to_preload()) is not None:
+        dagster.take_hashes_anew()
         dagster.ReconstructableJob.from_dict(job).get_definition()
     else:
         importlib.import_module("etl_assets.definitions").defs.get_repository_def().get_all_jobs()

@@ -48,13 +48,14 @@ def preload_job(job: Mapping[str, object]) -> None:
     """
     packed = base64.b64encode(zlib.compress(json.dumps(job).encode())).decode()
     if len(packed) <= _LONGEST_VARIABLE:
-        os.environ[_JOB_VARIABLE] = packed
+        os.environ[_JOB_VARIABLE] = f"{os.getpid()} {packed}"
 
 
 def job_to_preload() -> dict[str, Any] | None:
     """The job that the process which started this fork server wants to be loaded."""
-    packed = os.environ.get(_JOB_VARIABLE)
-    if packed is None:
+    asking, _, packed = os.environ.get(_JOB_VARIABLE, "").partition(" ")
+    # Whatever else that process starts has it in its environment too, with steps of its own.
+    if asking != str(os.getppid()):
         return None
     found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
     return found

@@ -5,7 +5,8 @@ when it is used: storages, launchers and gRPC are heavy, and most processes need
 constants below are plain text that Dagster writes and reads; a test compares them with its own.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from etl_assets.private.fenced import Use, fence, fetch
 
@@ -129,6 +130,10 @@ NAMES = fence(
             "dagster._core.storage.sqlite_storage": "DagsterSqliteStorage",
         },
         Use(
+            "a job's checks without one of them, whatever asset it is of",
+            "see how AssetSelection resolves checks, in defs/jobs.py",
+        ): {"dagster._core.definitions.asset_selection": "TagAssetSelection"},
+        Use(
             "an error of a component that Dagster shows as it is",
             "see what ComponentTree makes of an exception in `build_defs`; its own will do",
         ): {"dagster.components.core.component_tree": "ComponentTreeException"},
@@ -147,6 +152,7 @@ if TYPE_CHECKING:
     from dagster._config import process_config, validate_config
     from dagster._config.errors import DagsterEvaluationErrorReason, EvaluationError
     from dagster._config.stack import EvaluationStackListItemEntry, EvaluationStackPathEntry
+    from dagster._core.definitions.asset_selection import TagAssetSelection
     from dagster._core.definitions.reconstruct import (
         ReconstructableJob,
         ReconstructableRepository,
@@ -203,3 +209,21 @@ else:
     # Hidden from type checkers, which would take any name for one of the module.
     def __getattr__(name: str) -> object:
         return fetch(NAMES, name)
+
+
+def take_hashes_anew() -> None:
+    """Let jobs that come from another process be found in the caches of this one.
+
+    Dagster keeps a job's hash in the job and sends it along, and to another interpreter it means
+    nothing: every step would load the definitions again. Moved: read `__hash__` in
+    dagster/_core/definitions/reconstruct.py; without it steps are slower, and not wrong.
+    """
+    kinds: list[Any] = [
+        fetch(NAMES, name) for name in ("ReconstructableJob", "ReconstructableRepository")
+    ]
+    for kind in kinds:
+        kind.__setstate__ = _without_hash
+
+
+def _without_hash(job: object, state: Mapping[str, object]) -> None:
+    vars(job).update((name, value) for name, value in state.items() if name != "_hash")
