@@ -9,7 +9,7 @@ from etl_assets.defs.asset_specs import AssetSpecs, Translate
 from etl_assets.defs.checks import drift_check
 from etl_assets.defs.io_managers import CsvIOManager
 from etl_assets.defs.jobs import export_job
-from etl_assets.defs.newest_window import NEWEST_CHECK, newest_check, newest_sensor
+from etl_assets.defs.newest_window import newest_check, newest_sensor
 from etl_assets.defs.one_object import one_object
 from etl_assets.defs.resources import STAND_ALONE, DatabaseResource, ResourceKeys
 from etl_assets.defs.retries import retry_sensor
@@ -105,12 +105,7 @@ def _definitions(
                 newest_check(config, table, specs),
             )
         ],
-        jobs=[
-            export_job(
-                table, executor, dg.AssetCheckKey(specs.tables[table.name].key, NEWEST_CHECK)
-            )
-            for table in tables
-        ],
+        jobs=[export_job(table, executor) for table in tables],
         schedules=[export_schedule(config, table) for table in tables],
         resources={
             keys.database: given.get("database", DatabaseResource.of(config)),

@@ -77,11 +77,13 @@ def newest_check(
 
     @dg.op(name=ascii_name(table.name, NEWEST_CHECK), out={"result": dg.Out(dg.Nothing)})
     def newest_window(context: dg.OpExecutionContext) -> Any:
-        found = look(context.instance, config, table, key)
+        # As it is in this run: a project may have changed it.
+        (asked,) = context.selected_asset_check_keys
+        found = look(context.instance, config, table, asked.asset_key)
         yield dg.AssetCheckResult(
             passed=found.passed,
             check_name=NEWEST_CHECK,
-            asset_key=key,
+            asset_key=asked.asset_key,
             description=found.said,
             metadata=_metadata(config, table, found),
         )
