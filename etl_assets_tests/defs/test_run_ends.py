@@ -1,19 +1,22 @@
 """What checks say of runs that failed before they came to them, by whichever executor."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._utils.hosted_user_process import recon_job_from_origin
 
 from etl_assets.defs.run_ends import explain_failed_run
 from etl_assets.defs.sensors import explain_failed_runs
+from etl_assets_tests.support.daemon import QUIET, started_daemon
 from etl_assets_tests.support.in_process import Location, location, shard
 from etl_assets_tests.support.recorded import told, untold
 from etl_assets_tests.support.shop import CONFIG, DAY, SHARDS, small_shop
 
 # How a test gives a sensor the code location that the daemon gives it.
-pytestmark = pytest.mark.filterwarnings("ignore:Parameter `repository_def`")
+pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore:Parameter `repository_def`")]
 
 TRIAL = {"resources": {"csv": {"config": {"limit": 1}}}}
 TABLE = dg.AssetKey(["orders"])
@@ -122,3 +125,26 @@ def test_what_is_no_export_of_the_product_s_is_left_alone(tmp_path: Path) -> Non
         graph = made.definitions.get_repository_def().asset_graph
         explain_failed_run(made.instance, result.dagster_run, graph)
         assert told(made.instance, result.run_id) == {}
+
+
+def test_a_real_daemon_tells_of_a_run_that_was_killed(tmp_path: Path) -> None:
+    with started_daemon(small_shop(tmp_path)) as daemon:
+        now = datetime.now(UTC)
+        # From its first look on it hears of runs.
+        assert daemon.sensed(now) == []
+        remote = daemon.repository.get_full_job("export_orders")
+        recon = recon_job_from_origin(remote.get_python_origin())
+        run = daemon.instance.create_run_for_job(
+            recon.get_definition(),
+            tags={"dagster/partition": DAY},
+            status=dg.DagsterRunStatus.STARTED,
+            remote_job_origin=remote.get_remote_origin(),
+            job_code_origin=remote.get_python_origin(),
+        )
+        daemon.instance.report_run_failed(run, "Killed by somebody.")
+        assert untold(daemon.instance, run.run_id)
+        daemon.sensed(now + timedelta(minutes=1))
+        assert untold(daemon.instance, run.run_id) == []
+        passed, why = told(daemon.instance, run.run_id)["orders complete"]
+    assert not passed
+    assert why.startswith("4 of 4 shards failed.\ndemo.shop_00.orders_00: Killed by somebody.")
