@@ -78,11 +78,8 @@ def found_incomplete(
     `causes` says why, in one line each, by the names of the shards; by that of the table where no
     shard is to blame.
     """
-    lines = [
-        cause if cause.startswith((shard, attempt.table)) else f"{shard}: {cause}"
-        for shard, cause in causes.items()
-    ]
-    more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
+    lines = _lines(attempt.table, causes)
+    more = [f"and {len(lines) - _NAMED} more causes"] if len(lines) > _NAMED else []
     failed = len(causes) if attempt.table not in causes else 0
     summary = f"{failed} of {attempt.shards} shards failed."
     next_step = after_a_failure(attempt.table, attempt.window, attempt.run_id)
@@ -93,6 +90,19 @@ def found_incomplete(
         [*([summary] if failed else []), *lines[:_NAMED], *more, next_step],
         {CAUSE: lines[0], "failed": dg.MetadataValue.table(records), "next_step": next_step},
     )
+
+
+def _lines(table: str, causes: Mapping[str, str]) -> list[str]:
+    """A line for each cause, with the first of the shards that have it in common."""
+    shards: dict[str, list[str]] = {}
+    for shard, cause in causes.items():
+        shards.setdefault(cause.removeprefix(f"{shard}: "), []).append(shard)
+    return [
+        cause
+        if named[0] == table or cause.startswith(named[0])
+        else f"{named[0]}{f' and {len(named) - 1} more' if named[1:] else ''}: {cause}"
+        for cause, named in shards.items()
+    ]
 
 
 def found_refused(key: dg.AssetKey, attempt: Attempt, cause: str) -> dg.AssetCheckEvaluation:

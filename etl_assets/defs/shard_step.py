@@ -290,7 +290,11 @@ class ShardStep:
         key = self.keys[shard]
         if dg.AssetCheckKey(key, CHECK_NAME) in self.context.selected_asset_check_keys:
             yield AssetCheckResult(
-                passed=passed, check_name=CHECK_NAME, asset_key=key, metadata=metadata
+                passed=passed,
+                check_name=CHECK_NAME,
+                asset_key=key,
+                description=metadata.get(CAUSE),
+                metadata=metadata,
             )
 
     def _sample(self, done: CommittedShard) -> AssetObservation:

@@ -147,4 +147,6 @@ def test_a_real_daemon_tells_of_a_run_that_was_killed(tmp_path: Path) -> None:
         assert untold(daemon.instance, run.run_id) == []
         passed, why = told(daemon.instance, run.run_id)["orders complete"]
     assert not passed
-    assert why.startswith("4 of 4 shards failed.\ndemo.shop_00.orders_00: Killed by somebody.")
+    assert why.startswith(
+        "4 of 4 shards failed.\ndemo.shop_00.orders_00 and 3 more: Killed by somebody.\nWhen"
+    )
