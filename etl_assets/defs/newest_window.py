@@ -48,6 +48,7 @@ _PATIENCE_SECONDS = 30.0
 _FRESH_SECONDS = 3600.0
 _LOOKED_BACK = 100
 _SHOWN = 20
+_RUNS = 200
 _AUTOMATION_SENSOR = "default_automation_condition_sensor"
 """Dagster's own, which acts on the conditions of assets."""
 
@@ -200,7 +201,8 @@ def _runs_of(
     instance: dg.DagsterInstance, table: LogicalTable, key: dg.AssetKey, window: str
 ) -> Sequence[dg.DagsterRun]:
     """The runs that were to export a window, the newest first."""
-    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_NAME_TAG: window}), limit=_SHOWN)
+    # Other jobs of a project may have windows of the same key.
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_NAME_TAG: window}), limit=_RUNS)
     job = job_name(table)
     return [run for run in runs if run.job_name == job or key in (run.asset_selection or ())]
 

@@ -12,6 +12,7 @@ from etl_assets.defs.newest_window import NEWEST_CHECK
 from etl_assets_tests.support.daemon import QUIET, Daemon, started_daemon
 from etl_assets_tests.support.in_process import location
 from etl_assets_tests.support.shop import CONFIG, DAYS, small_shop
+from etl_assets_tests.support.wrong_configurations import table as with_setting
 
 pytestmark = QUIET
 
@@ -112,6 +113,15 @@ def test_a_window_is_not_late_while_a_run_exports_it_and_its_end_is_told(daemon:
     passed, why = said(daemon, "2026-11-04 00:35")
     assert not passed
     assert f"The check `complete` says why run {run.run_id[:8]} did not complete it." in why
+
+
+def test_where_dagster_itself_starts_the_exports_its_sensor_is_looked_at(tmp_path: Path) -> None:
+    name = "default_automation_condition_sensor"
+    with started_daemon(small_shop(tmp_path, with_setting("automation: on_missing"))) as daemon:
+        stopped = f"Nothing is due: {name} is stopped (Automation)."
+        assert said(daemon, "2026-11-04 00:05") == (True, stopped)
+        daemon.instance.start_sensor(daemon.repository.get_sensor(name))
+        assert said(daemon, "2026-11-04 00:15") == (True, f"{DUE}; a run has ten minutes to begin.")
 
 
 def test_the_check_is_executed_by_hand_and_not_with_an_export(tmp_path: Path) -> None:
