@@ -50,8 +50,8 @@ def shard_metadata(
         return {**numbers, "path": dg.MetadataValue.path(folder.location(manifest.file))}
     return {
         "summary": summary(manifest.rows, manifest.bytes, manifest.seconds),
-        **_file_metadata(manifest, folder),
         **numbers,
+        **_file_metadata(manifest, folder),
         "manifest": dg.MetadataValue.path(folder.location(manifest_name(manifest.shard))),
         "source_rows": manifest.source_rows,
         "snapshot": dg.MetadataValue.json(manifest.as_json()["snapshot"]),
@@ -65,11 +65,9 @@ def table_metadata(manifest: TableManifest, folder: Folder) -> dict[str, Any]:
     merged = manifest.merged
     return {
         **window_metadata(manifest),
-        "dagster/partition_row_count": manifest.rows,
         "dagster/uri": folder.uri(TABLE_MANIFEST),
         "dagster/column_schema": _schema(manifest.columns),
         "path": dg.MetadataValue.path(folder.location("")),
-        "bytes": manifest.bytes,
         **({"merged": dg.MetadataValue.path(folder.location(merged.file))} if merged else {}),
     }
 

@@ -22,6 +22,8 @@ def window_metadata(manifest: TableManifest) -> Mapping[str, Any]:
     speed = mb_per_second(manifest.bytes, seconds)
     return {
         "summary": f"{summary(manifest.rows, manifest.bytes, seconds)}, {len(shards):,} shards",
+        "dagster/partition_row_count": manifest.rows,
+        "bytes": manifest.bytes,
         "seconds": seconds,
         **({"mb_per_second": speed} if speed is not None else {}),
         "skew_seconds": manifest.skew_seconds,
@@ -60,16 +62,15 @@ def _hosts(shards: Iterable[ShardManifest]) -> Iterator[Cells]:
 
 def _compared(shards: Sequence[ShardManifest]) -> Iterator[tuple[str, Any]]:
     columns = ("shard", "rows", "bytes", "seconds")
-    slowest = sorted(shards, key=lambda shard: -shard.seconds)[:_NAMED]
-    largest = sorted(shards, key=lambda shard: -shard.bytes)[:_NAMED]
-    yield "slowest_shards", table(map(_line, slowest), columns)
-    yield "largest_shards", table(map(_line, largest), columns)
+    if len(shards) > _NAMED:
+        slowest = sorted(shards, key=lambda shard: -shard.seconds)[:_NAMED]
+        largest = sorted(shards, key=lambda shard: -shard.bytes)[:_NAMED]
+        yield "slowest_shards", table(map(_line, slowest), columns)
+        yield "largest_shards", table(map(_line, largest), columns)
     if len(shards) <= _LINES:
         most = max(shard.rows for shard in shards)
-        bars: Iterable[Cells] = (
-            {"shard": str(s.shard), "rows": f"{s.rows:,}", "": bar(s.rows, most)} for s in shards
-        )
-        yield "rows_per_shard", table(bars, ("shard", "rows", ""))
+        bars = ({**_line(shard), "": bar(shard.rows, most)} for shard in shards)
+        yield "rows_per_shard", table(bars, ("shard", "rows", "", "bytes", "seconds"))
     else:
         yield "rows_per_shard", table(_buckets([s.rows for s in shards]), ("rows", "shards", ""))
 
