@@ -17,10 +17,9 @@ _CONFIG = Template("""\
 hosts:
   $name:
     url: sqlite:///{database}.db    # one file a database, beside this file: replace it
-    # A server has these. Its password is never written down here, and this may be all of it:
-    # etl-assets init --url mysql+pymysql://etl@db-a.internal:3306
+    # A server instead; `etl-assets init --url URL` writes such a file for the tables it finds.
     # url: mysql+pymysql://etl@db-a.internal:3306
-    # password: {env: SHOP_PASSWORD}    # or {file: PATH}
+    # password: {env: SHOP_PASSWORD}    # or {file: PATH}; it never stands here itself
     # max_connections: 4                # across all runs
 tables:
   ${name}_orders:                       # the logical table: two databases with four tables each

@@ -1,5 +1,6 @@
 """The component in a folder of definitions, with Dagster's own utilities."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,3 +187,27 @@ def test_a_configuration_that_is_not_there_is_asked_for(sandbox: DefsFolderSandb
     with pytest.raises(ComponentTreeException) as refused, sandbox.build_all_defs():
         pass
     assert str(refused.value).endswith("got no such file; write it, or name another")
+
+
+def test_the_page_about_projects_shows_what_loads(
+    sandbox: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dagster.md").read_text(encoding="utf-8")
+    blocks = dict[str, list[str]](yaml=[], python=[])
+    for language, block in re.findall(
+        r"^```(yaml|python)\n(.*?)^```", page, re.MULTILINE | re.DOTALL
+    ):
+        blocks[language].append(block)
+    (told,) = blocks["yaml"]
+    (export(sandbox) / "defs.yaml").write_text(told, encoding="utf-8")
+    with loaded(sandbox) as specs:
+        assert specs[TABLE.with_prefix("lake")].owners == ["team:orders"]
+        assert specs[SHARD.with_prefix("lake")].tags["database"] == "shop_00"
+    monkeypatch.chdir(sandbox.defs_folder_path / "shop")
+    subclass, merged, downstream = blocks["python"]
+    names: dict[str, Any] = {}
+    exec(subclass + merged + downstream, names)
+    assert issubclass(names["ShopExport"], ShardedTableExport)
+    whole = dg.Definitions.merge(names["defs"], dg.Definitions(assets=[names["paid_orders"]]))
+    graph = whole.resolve_asset_graph()
+    assert graph.get(dg.AssetKey("paid_orders")).parent_keys == {TABLE.with_prefix("lake")}

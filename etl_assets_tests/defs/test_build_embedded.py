@@ -97,8 +97,8 @@ def embedded(
 
     @dg.asset(
         ins={
-            "table": dg.AssetIn(new_key(dg.AssetKey(["orders"])), input_manager_key="csv"),
-            "shard": dg.AssetIn(new_key(plain(SHARDS[0])), input_manager_key="csv"),
+            "table": dg.AssetIn(new_key(dg.AssetKey(["orders"]))),
+            "shard": dg.AssetIn(new_key(plain(SHARDS[0]))),
         },
         partitions_def=dg.DailyPartitionsDefinition("2026-11-01"),
     )
@@ -106,8 +106,7 @@ def embedded(
         assert (len(table), len(shard)) == (8, 2)
 
     made = way(new_key, shop)
-    (csv,) = (name for name in made.resources or {} if name.startswith("etl_assets_csv_"))
-    own = dg.Definitions(assets=[report], resources={"csv": (made.resources or {})[csv]})
+    own = dg.Definitions(assets=[report])
     with dg.DagsterInstance.ephemeral() as instance:
         yield Location(shop, dg.Definitions.merge(made, own), instance)
 
@@ -176,6 +175,11 @@ def test_downstream_assets_load_what_they_name(
         done = everything(location)
         assert done.success
         assert dg.AssetKey(["report"]) in written(done)
+        # In a run of its own as well.
+        job = location.definitions.resolve_implicit_global_asset_job_def()
+        assert job.execute_in_process(
+            partition_key=DAY, instance=location.instance, asset_selection=[dg.AssetKey("report")]
+        ).success
 
 
 @pytest.mark.parametrize(("way", "new_key"), WAYS)
