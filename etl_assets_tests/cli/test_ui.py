@@ -200,6 +200,7 @@ def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
     assert {name for name in later if name.startswith("orders ")} == {
         "orders complete",
         "orders matches_servers",
+        "orders rows_as_usual",
     }
 
 
