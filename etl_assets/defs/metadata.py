@@ -39,18 +39,18 @@ def shard_metadata(
     shown of each shard of each window for ever, and the manifest says the rest.
     """
     manifest = done.manifest
-    speed = mb_per_second(manifest.bytes, manifest.seconds)
     numbers = {
         "dagster/partition_row_count": manifest.rows,
         "bytes": manifest.bytes,
         "seconds": manifest.seconds,
-        **({"mb_per_second": speed} if speed is not None else {}),
     }
     if done.is_one_of_many:
         return {**numbers, "path": dg.MetadataValue.path(folder.location(manifest.file))}
+    speed = mb_per_second(manifest.bytes, manifest.seconds)
     return {
         "summary": summary(manifest.rows, manifest.bytes, manifest.seconds),
         **numbers,
+        **({"mb_per_second": speed} if speed is not None else {}),
         **_file_metadata(manifest, folder),
         "manifest": dg.MetadataValue.path(folder.location(manifest_name(manifest.shard))),
         "source_rows": manifest.source_rows,

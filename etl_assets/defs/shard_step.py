@@ -24,6 +24,7 @@ from etl_assets.export.services import Services
 from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
+from etl_assets.instance.light_events import is_followed, leaving_out
 from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
@@ -96,12 +97,25 @@ class ShardStep:
         """
         selected = self.context.selected_output_names
         shards = {n: shard for n, shard in self.lane.outputs.items() if n in selected}
-        with ending_with_the_run(), saying_who_is_waited_for(self.context):
+        left_out: set[str] = set()
+        if self._is_of_many:
+            left_out |= self.context.assets_def.check_specs_by_output_name.keys()
+            left_out |= self.lane.outputs.keys() if is_followed() else set()
+        with (
+            ending_with_the_run(),
+            saying_who_is_waited_for(self.context),
+            leaving_out(left_out),
+        ):
             if shards:
                 yield from self._exported(shards)
             for name, shard in self.lane.outputs.items():
                 if name not in shards:
                     yield from self._verified(shard)
+
+    @property
+    def _is_of_many(self) -> bool:
+        """Where a step for each shard is too much, so is all that Dagster could keep of each."""
+        return len(self.table.shards) > CHEAP_STEPS
 
     def _exported(self, shards: Mapping[str, Shard]) -> Iterator[Any]:
         """Export some shards of the lane within the host's limit."""
@@ -157,7 +171,7 @@ class ShardStep:
                 yield from self._checked(shard, passed=False, metadata={CAUSE: cause})
                 continue
             host.note(began, None)
-            done = replace(done, is_one_of_many=len(self.table.shards) > CHEAP_STEPS)
+            done = replace(done, is_one_of_many=self._is_of_many)
             if done.manifest.sample is not None:
                 yield self._sample(done)
                 continue

@@ -2,13 +2,14 @@
 
 Dagster's own makes an engine and a connection for each event and waits for the disk after it, and
 each process asks Alembic whether the schema is there: together more than half of what a small
-shard costs. The files and what they hold are the same; either storage can be used on them.
+shard costs. The files are the same, and either storage can be used on them; but this one leaves
+out what Dagster's writes several times (`light_events`).
 """
 
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Condition, Lock, get_ident
@@ -16,9 +17,18 @@ from typing import Any, Self
 from weakref import WeakSet
 
 import sqlalchemy as sa
+from dagster import EventLogEntry, serialize_value
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from etl_assets.instance.light_events import (
+    CHECKS,
+    PLANNED,
+    lightened,
+    numbered,
+    repeats_another,
+    written_shortly,
+)
 from etl_assets.private.dagster import (
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConfigurableClassData,
@@ -31,6 +41,12 @@ from etl_assets.private.dagster import (
 
 _ENGINES = 4
 """How many files are kept open at most: the index and the runs that were asked for last."""
+_PAGE_BYTES = 8192
+"""Of the files that are made here: an event and its row take more than half of SQLite's 4,096."""
+_PLANNED_TWICE = 140
+"""Up to so many events of its plan, those of 64 shards, a run's file has too; nobody asks it."""
+_LOG_PAGES = 128
+"""The size of a file's write-ahead log, of which SQLite keeps a thousand: each run's stays."""
 _FORK_SECONDS = 5.0
 """How long a fork waits for the transactions of other threads."""
 
@@ -146,8 +162,14 @@ def _engine(url: str) -> Engine:
         # From SQLite's manual: with a write-ahead log this is safe from corruption; a power cut
         # may take the last events, and a run that it ended is failed by the next start.
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
 
     return engine
+
+
+def _with_large_pages(connection: sqlite3.Connection, record: object) -> None:
+    del record
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
 
 
 def _has_schema(base_dir: str, name: str) -> bool:
@@ -160,15 +182,23 @@ def _has_schema(base_dir: str, name: str) -> bool:
 
 
 class KeptEventLogStorage(SqliteEventLogStorage):
-    """Events in one file a run and an index."""
+    """Events in one file a run and an index.
+
+    A run's file has what happened, the index what is asked of assets. What is asked of checks is in
+    a table of its own, so that the index has no more of them than the event's number.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines = _Engines()
+        self._joined: dict[tuple[int, str], Connection] = {}
         super().__init__(base_dir, inst_data)
         _EVENTS.add(self)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
+        if joined := self._joined.get((get_ident(), shard)):
+            yield joined
+            return
         with self._db_lock:
             if shard not in self._initialized_dbs:
                 self._make(shard)
@@ -176,9 +206,75 @@ class KeptEventLogStorage(SqliteEventLogStorage):
             with self._engines.begin(self.conn_string_for_shard(shard)) as connection:
                 yield connection
 
+    @contextmanager
+    def _one_transaction(self, shard: str) -> Iterator[Connection]:
+        """What this thread writes to a file is one transaction meanwhile; it uses no other file."""
+        place = get_ident(), shard
+        with self._connect(shard) as connection:
+            outermost = place not in self._joined
+            self._joined[place] = connection
+            try:
+                yield connection
+            finally:
+                if outermost:
+                    del self._joined[place]
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Write several events; what a run plans in one transaction for each file."""
+        if not all(event.dagster_event_type in PLANNED for event in events):
+            super().store_event_batch(events)
+            return
+        light = [lightened(event) for event in events]
+        if len(light) <= _PLANNED_TWICE:
+            with self._one_transaction(events[0].run_id) as run:
+                for event in light:
+                    run.execute(self.prepare_insert_event(event))
+        with self._one_transaction("index"):
+            for event in light:
+                self._index(event)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Write an event."""
+        if repeats_another(event):
+            return
+        light = lightened(event)
+        if event.dagster_event_type not in CHECKS:
+            super().store_event(light)
+            return
+        with self.run_connection(event.run_id) as run:
+            run.execute(self.prepare_insert_event(light))
+        self._index(light)
+
+    def _index(self, event: EventLogEntry) -> None:
+        is_check = event.dagster_event_type in CHECKS
+        with self._one_transaction("index") as index:
+            insert = self.prepare_insert_event(event)
+            if is_check:
+                insert = insert.values(event=serialize_value(numbered(event)))
+            stored: Any = index.execute(insert)
+            number = stored.inserted_primary_key[0]
+            if is_check:
+                self.store_asset_check_event(event, number)
+            else:
+                self._store_asset_event(index, event, number)
+
+    def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
+        row: dict[str, Any] = super()._event_to_row(event)
+        return {**row, "event": written_shortly(row["event"])}
+
+    def _get_asset_entry_values(
+        self, event: EventLogEntry, event_id: int, has_asset_key_index_cols: bool
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = super()._get_asset_entry_values(
+            event, event_id, has_asset_key_index_cols
+        )
+        last = values.get("last_materialization")
+        return {**values, "last_materialization": written_shortly(last)} if last else values
+
     def forget_threads(self) -> None:
         """In a forked process: no thread of the other one lets go of its lock here."""
         self._db_lock = Lock()
+        self._joined.clear()
 
     def _make(self, shard: str) -> None:
         if not _has_schema(self._base_dir, shard):
@@ -188,6 +284,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
                 poolclass=sa.NullPool,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             )
+            sa.event.listen(engine, "connect", _with_large_pages)
             self._initdb(engine)
 
     def dispose(self) -> None:

@@ -86,7 +86,6 @@ def test_of_one_of_many_shards_dagster_keeps_little(tmp_path: Path) -> None:
     assert sorted(metadata) == [
         "bytes",
         "dagster/partition_row_count",
-        "mb_per_second",
         "path",
         "seconds",
     ]

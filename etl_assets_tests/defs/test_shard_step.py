@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from etl_assets.defs import shard_step
 from etl_assets.errors import EtlAssetsError, ShardError
 from etl_assets.export.shard import stage_shard
 from etl_assets.export.task import ShardTask
@@ -292,3 +293,17 @@ def test_a_limit_below_one_row_is_refused(shop: Location) -> None:
     assert len(failures(result)) == 4
     assert all("at least 1 row" in message for message in failures(result).values())
     assert not (shop.shop.folder / "exports").exists()
+
+
+def test_of_a_shard_of_many_only_what_is_looked_for_is_recorded(
+    shop: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_step, "CHEAP_STEPS", len(SHARDS) - 1)
+    result = shop.export()
+    assert result.success
+    for event in result.get_asset_materialization_events():
+        metadata = event.step_materialization_data.materialization.metadata
+        is_all = event.asset_key == ORDERS
+        assert {"dagster/column_schema", "preview"} & set(metadata) == (
+            {"dagster/column_schema"} if is_all else set()
+        )

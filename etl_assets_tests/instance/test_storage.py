@@ -9,14 +9,27 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from etl_assets.instance import storage as storage_module
+from etl_assets.instance.light_events import PLANNED, leaving_out
 from etl_assets.instance.storage import KeptEventLogStorage
 from etl_assets_tests.support.recorded import instance_in
+
+DAYS = dg.DailyPartitionsDefinition("2026-11-01")
 
 
 @dg.asset
 def one() -> None:
     """An asset that does nothing."""
+
+
+@dg.asset(partitions_def=DAYS, check_specs=[dg.AssetCheckSpec("whole", asset="daily")])
+def daily() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """A partitioned asset with a check."""
+    return dg.MaterializeResult(
+        metadata={"rows": 5}, check_results=[dg.AssetCheckResult(passed=True)]
+    )
 
 
 def open_files() -> set[str]:
@@ -109,3 +122,40 @@ def test_few_runs_are_kept_open(tmp_path: Path) -> None:
         assert isinstance(instance.event_log_storage, KeptEventLogStorage)
         assert len(open_files() - {"runs.db"}) == 4
         assert len(instance.get_runs()) == 6
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_what_is_written_shortly_dagsters_storage_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "100")
+    if many:
+        monkeypatch.setattr(storage_module, "_PLANNED_TWICE", 1)
+    outputs = {"result", "daily_whole"}
+    with instance_in(tmp_path, kept=True) as instance, leaving_out(outputs):
+        run_id = dg.materialize([daily], instance=instance, partition_key="2026-11-02").run_id
+    with instance_in(tmp_path, kept=False) as instance:
+        said = {entry.dagster_event_type for entry in instance.all_logs(run_id)}
+        assert dg.DagsterEventType.STEP_OUTPUT not in said
+        assert PLANNED & said == (set() if many else PLANNED)
+        event = instance.get_latest_materialization_event(daily.key)
+        assert event is not None
+        assert event.message == "Materialized value daily."
+        materialization = event.asset_materialization
+        assert materialization is not None
+        assert (materialization.partition, materialization.metadata["rows"].value) == (
+            "2026-11-02",
+            5,
+        )
+        storage = instance.event_log_storage
+        record, *_ = storage.get_asset_check_execution_history(daily_check(), limit=5)
+        assert record.status is AssetCheckExecutionRecordStatus.SUCCEEDED
+        planned = storage.get_latest_planned_materialization_info(daily.key)
+        assert planned is not None
+        assert planned.run_id == run_id
+
+
+def daily_check() -> dg.AssetCheckKey:
+    """The check of `daily`."""
+    (key,) = daily.check_keys
+    return key

@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets.steps.lanes import CHEAP_STEPS
+from etl_assets.steps.lanes import CHEAP_STEPS, LONGEST_LANE, lanes_of
+from etl_assets.tables.topology import load_topology
 from etl_assets_tests.support.command import environment, etl_assets
 from etl_assets_tests.support.recorded import instance_of, step_pids
 from etl_assets_tests.support.shop import (
@@ -144,6 +145,15 @@ def test_a_lane_goes_on_after_a_file_that_cannot_get_its_name(tmp_path: Path) ->
     ]
 
 
+def test_a_lane_is_never_so_long_that_dagster_is_slow_with_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.configure(CONFIG.replace("orders_{00..01}", "orders_{0000..0599}"))
+    (table,) = load_topology(shop.config)
+    lanes = lanes_of(shop.config, table)
+    assert sum(len(lane.shards) for lane in lanes) == 1_200
+    assert {len(lane.shards) for lane in lanes} == {LONGEST_LANE - 8}
+
+
 def test_many_shards_are_exported_in_lanes_by_themselves(tmp_path: Path) -> None:
     count = CHEAP_STEPS + 8
     shop = Shop(tmp_path)
@@ -160,5 +170,8 @@ def test_many_shards_are_exported_in_lanes_by_themselves(tmp_path: Path) -> None
     with instance_of(tmp_path / ".dagster_home") as instance:
         (run,) = instance.get_runs()
         lanes = [name for name in step_pids(instance, run.run_id) if "lane" in name]
+    # So a thousand shards leave less than five megabytes in the run's file; without any it has 0.3.
+    written = tmp_path / ".dagster_home" / "history" / "runs" / f"{run.run_id}.db"
+    assert written.stat().st_size < 350_000 + count * 4_500
     assert sorted(lanes) == [f"orders__demo__lane_{number}" for number in range(limit)]
     assert etl_assets(tmp_path, "verify", "orders", "--partition", DAY).code == 0
