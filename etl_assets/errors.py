@@ -6,6 +6,7 @@ EtlAssetsError
 ├── ShardError              one shard table could not be exported
 │   └── CountMismatchError  the file and the server's count disagree
 │       └── PartsMismatchError  the parts of a shard table are not the whole
+├── StepError               the process of a step ended before the step did
 ├── IncompleteError         a logical table refuses to be called complete
 ├── CsvError                a file breaks the CSV conventions
 └── StoreError              a file or an upload failed
@@ -73,6 +74,10 @@ class CountMismatchError(ShardError):
 
 class PartsMismatchError(CountMismatchError):
     """The parts of a shard table do not have as many rows as the whole, in the same snapshot."""
+
+
+class StepError(EtlAssetsError):
+    """The process of a step ended before the step did; the problem starts with the step's name."""
 
 
 class IncompleteError(EtlAssetsError):

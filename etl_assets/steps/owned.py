@@ -7,6 +7,7 @@ import dagster as dg
 from dagster import Executor
 
 from etl_assets.steps.claims import RunLimits, claims_in_turn
+from etl_assets.steps.ended import telling_what_ended
 from etl_assets.steps.lanes import HOST_TAG
 from etl_assets.steps.liveness import ending_with_dagster_dev, owning
 from etl_assets.steps.run_tags import missing_tags
@@ -51,6 +52,7 @@ class OwnedExecutor(Executor):
                 owning(instance, run, missing_tags(run, tables_of(execution_plan))),
                 ending_with_dagster_dev(),
                 claims_in_turn(instance, run, self._limits),
+                telling_what_ended(self._inner),
             ):
                 if self._in_order is not None:
                     execution_plan = self._in_order(instance, execution_plan)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -236,9 +237,17 @@ def test_a_killed_step_fails_its_shard_by_name_and_its_siblings_are_written(
         os.kill(pid, signal.SIGKILL)
         done = command.end(30)
         assert done.code == 1
-        assert [line for line in done.problems if line.startswith("failed: ")] == [
-            f"failed: {ENDLESS}: its process ended without a word: killed, or out of memory"
-        ]
+        (failed,) = [line for line in done.problems if line.startswith("failed: ")]
+        step = "orders__demo__shop_00__orders_01"
+        assert failed.startswith(f"failed: {ENDLESS}: {step}: its process was killed by SIGKILL; ")
+        assert "memory" in failed
+        # The UI shows the same of the step, and of the run.
+        with instance_of(tmp_path / ".dagster_home") as instance:
+            for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE):
+                (entry,) = instance.all_logs(run.run_id, of_type=kind)
+                data: Any = entry.get_dagster_event().event_specific_data
+                assert f"{step}: its process was killed by SIGKILL" in data.error.to_string()
+                assert "ChildProcessCrashException" not in data.error.to_string()
         assert command.processes() == {}
         assert command.temporary_files() == []
     assert shop.names()[1:] == sorted(f"{s}.{end}" for s in SIBLINGS for end in ("csv", "json"))
@@ -248,6 +257,8 @@ def test_a_killed_step_fails_its_shard_by_name_and_its_siblings_are_written(
         assert not any(claimed_slots(instance).values())
         assert untold(instance, run.run_id) == []
         checks = told(instance, run.run_id)
-        said = "its process ended without a word: killed, or out of memory"
-        assert checks["orders/demo/shop_00.orders_01 rows_match_source"] == (False, said)
+        said = f"{step}: its process was killed by SIGKILL; "
+        passed, why = checks["orders/demo/shop_00.orders_01 rows_match_source"]
+        assert not passed
+        assert why.startswith(said)
         assert f"{ENDLESS}: {said}" in checks["orders complete"][1]
