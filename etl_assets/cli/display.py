@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from etl_assets.cli.progress import RunProgress, ShardProgress, State
+from etl_assets.defs.progress_events import at_place, duration, how_far
+from etl_assets.export.task import Progress as Done
 from etl_assets.printable import printable
 
 _SHOWN_SHARDS = 8
@@ -98,7 +100,7 @@ class _LiveDisplay:
         finished = done + failed
         if 0 < finished < len(progress.shards):
             left = seconds / finished * (len(progress.shards) - finished)
-            facts += f"  about {_duration(left)} left"
+            facts += f"  about {duration(left)} left"
         self._bar.update(self._task, completed=finished, total=len(progress.shards), facts=facts)
         lines = [Text("  " + _sentence(shard)) for shard in progress.running[:_SHOWN_SHARDS]]
         lines += [Text("  " + _sentence(shard), style="red") for shard in progress.failed]
@@ -124,15 +126,7 @@ def _words(progress: ShardProgress) -> str:
         case State.FAILED:
             return f"failed: {progress.cause}"
         case State.RUNNING if progress.rows:
-            of_all = f" of {progress.expected:,}" if progress.expected else ""
-            return f"{progress.shard}: {progress.rows:,}{of_all} rows, {decimal(progress.bytes)}"
+            done = Done(progress.rows, progress.bytes, progress.expected)
+            return f"{at_place(progress.shard, progress.place)}: {how_far(done, progress.seconds)}"
         case _:
-            return f"{progress.shard}: {progress.state.value}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+            return f"{at_place(progress.shard, progress.place)}: {progress.state.value}"

@@ -31,9 +31,10 @@ class State(Enum):
 
 @dataclass
 class ShardProgress:
-    """One shard of a run."""
+    """One shard of a run; `place` is its number in a lane of several: `17 of 128`."""
 
     shard: Shard
+    place: str = ""
     state: State = State.WAITING
     rows: int = 0
     bytes: int = 0
@@ -174,6 +175,7 @@ class RunProgress:
             progress.rows = _number(metadata, "rows")
             progress.bytes = _number(metadata, "bytes")
             progress.expected = _number(metadata, "expected") or None
+            progress.seconds = float(str(metadata["seconds"].value))
 
     def _step_failed(self, event: DagsterEvent) -> None:
         found = cause_of_step(event)
@@ -196,9 +198,12 @@ class RunProgress:
         self.changed.append(progress)
 
     def _next_of_lane(self, step_key: str) -> None:
-        waiting = [p for p in self._queues.get(step_key, ()) if p.state is State.WAITING]
-        if waiting:
-            waiting[0].state = State.RUNNING
+        queue = self._queues.get(step_key, [])
+        for number, progress in enumerate(queue, start=1):
+            if progress.state is State.WAITING:
+                progress.state = State.RUNNING
+                progress.place = f"{number} of {len(queue)}" if len(queue) > 1 else ""
+                return
 
 
 def _number(metadata: Mapping[str, Any], name: str) -> int:

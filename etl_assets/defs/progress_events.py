@@ -25,12 +25,18 @@ def say_order(context: dg.OpExecutionContext, shards: Sequence[dg.AssetKey]) -> 
 
 
 class ProgressLog:
-    """Tells the run how far a long shard is, every ten seconds or so."""
+    """Tells the run how far a long shard is, every ten seconds or so.
 
-    def __init__(self, context: dg.OpExecutionContext, shard: Shard, key: dg.AssetKey) -> None:
+    `place` is the shard's in its lane: `17 of 128`, or nothing where it is alone.
+    """
+
+    def __init__(
+        self, context: dg.OpExecutionContext, shard: Shard, key: dg.AssetKey, place: str
+    ) -> None:
         self._context = context
         self._shard = shard
         self._key = key.to_user_string()
+        self._place = place
         self._began = self._last = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -38,16 +44,39 @@ class ProgressLog:
         if now - self._last < PROGRESS_SECONDS:
             return
         self._last = now
-        megabytes = progress.bytes / 1e6
-        of_all = f" of {progress.expected:,}" if progress.expected is not None else ""
+        seconds = now - self._began
         report_event(
             self._context.get_step_execution_context(),
-            f"{self._shard}: {progress.rows:,}{of_all} rows, {megabytes:,.1f} MB, "
-            f"{megabytes / (now - self._began):,.1f} MB/s",
+            f"{at_place(self._shard, self._place)}: {how_far(progress, seconds)}",
             {
                 PROGRESS_EVENT: self._key,
                 "rows": progress.rows,
                 "bytes": progress.bytes,
                 "expected": progress.expected,
+                "seconds": seconds,
             },
         )
+
+
+def at_place(shard: Shard, place: str) -> str:
+    """A shard, and where in its lane it is."""
+    return f"{shard} ({place})" if place else str(shard)
+
+
+def how_far(progress: Progress, seconds: float) -> str:
+    """How far a shard is after so many seconds, and how long the rest will take."""
+    rows, expected, megabytes = progress.rows, progress.expected or 0, progress.bytes / 1e6
+    of_all = f" of {expected:,}" if expected else ""
+    said = f"{rows:,}{of_all} rows, {megabytes:,.1f} MB, {megabytes / max(seconds, 1e-9):,.1f} MB/s"
+    if not 0 < rows < expected:
+        return said
+    return f"{said}, about {duration(seconds * (expected - rows) / rows)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, in the words of people."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -144,7 +144,8 @@ class ShardStep:
         failures: list[str] = []
         host = HostWatch()
         twins = twins_of(self.table.shards)
-        for name, shard in self._largest_first(shards).items():
+        for number, (name, shard) in enumerate(self._largest_first(shards).items(), start=1):
+            place = f"{number} of {len(shards)}" if len(shards) > 1 else ""
             began = time.monotonic()
             try:
                 host.refuse(shard)
@@ -152,7 +153,7 @@ class ShardStep:
                     self._refuse_one_file(shard, twins[shard])
                 task = task_of(shard)
                 done = self._proven_before(task, run)
-                done = done or self._committed(task, services, run)
+                done = done or self._committed(task, services, run, place)
             except EtlAssetsError as error:
                 # Without the traceback: the message says it all, and the step's failure follows.
                 self.context.log.error(str(error))  # noqa: TRY400
@@ -262,13 +263,15 @@ class ShardStep:
             on_note=self.context.log.warning,
         )
 
-    def _committed(self, task: ShardTask, services: Services, run: ExportRun) -> CommittedShard:
+    def _committed(
+        self, task: ShardTask, services: Services, run: ExportRun, place: str
+    ) -> CommittedShard:
         """Export a shard.
 
         Here and not in `handle_output`, where an error would end the whole lane.
         """
         folder = self.csv.folder(task.shard.table, task.window.key)
-        log = ProgressLog(self.context, task.shard, self.keys[task.shard])
+        log = ProgressLog(self.context, task.shard, self.keys[task.shard], place)
         with hearing_interrupts() as check_interrupts:
 
             def on_progress(progress: Progress) -> None:
