@@ -7,11 +7,14 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # More options for the fuzzer, such as FUZZ_ARGS="--seed 7 --cases 5000 --server mysql://root@db:3306".
 FUZZ_ARGS ?=
+# Where `make test-ui` keeps its pictures; those of the docs: SCREENSHOTS=docs/images.
+SCREENSHOTS ?=
 
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 RUNTIME := $(VENV)/.installed
 TEST := $(VENV)/.installed-test
+BROWSER := $(VENV)/.installed-browser
 BENCH := $(VENV)/.installed-bench
 NEWEST := .venv-newest
 # What tells soonest that a library has changed: what is private of others, and a whole export.
@@ -24,20 +27,24 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 
 # A virtual environment whose Python is gone is made again, and so is what was installed in it.
-$(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BENCH))
+$(shell test -x $(PYTHON) || rm -f $(RUNTIME) $(TEST) $(BROWSER) $(BENCH))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fuzz soak bench scale newest ui clean server
+.PHONY: help demo test test-ui check fuzz soak bench scale newest ui clean server chromium
 
 help: ## list what there is to make
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(RUNTIME) ## seed a small sharded shop in SQLite files and export it
 	@$(BIN)/etl-assets demo
 
 test: server $(TEST) ## run the whole test suite against a database server of its own
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+test-ui: chromium $(BROWSER) ## click through Dagster's UI in a real browser
+	@$(PYTHON) -m pytest etl_assets_tests/browser \
+	  $(if $(SCREENSHOTS),--screenshots $(SCREENSHOTS)) $(PYTEST_ARGS)
 
 check: $(TEST) ## check style, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -104,6 +111,10 @@ $(TEST): pyproject.toml | $(PYTHON)
 	$(call install,the package and what its tests need,.[test])
 	@touch $(RUNTIME)
 
+$(BROWSER): pyproject.toml | $(PYTHON)
+	$(call install,the package and what its tests in a browser need,.[browser])
+	@touch $(RUNTIME) $(TEST)
+
 $(BENCH): pyproject.toml | $(PYTHON)
 	@test -f benchmarks/__main__.py || \
 	  { echo 'make bench: expected the folder benchmarks, got no benchmarks in it' >&2; exit 1; }
@@ -124,4 +135,20 @@ server:
 	fi; \
 	echo 'make test: expected mariadbd or mysqld on PATH, or ETL_ASSETS_TEST_MYSQL_URL set,' \
 	  'got neither; install one, on Debian as root: apt-get install mariadb-server' >&2; \
+	exit 1
+
+# The browser comes from the system: what Python packages bring along is not from the package index.
+chromium:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	    || command -v google-chrome >/dev/null; then \
+	  exit 0; \
+	fi; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  echo 'Installing chromium for the tests of the UI, once'; \
+	  apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
+	    && exit 0; \
+	fi; \
+	echo 'make test-ui: expected chromium, chromium-browser or google-chrome on PATH, got none;' \
+	  'install one, on Debian as root: apt-get install chromium' >&2; \
 	exit 1

@@ -6,8 +6,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "etl_assets"
 
-NOT_MIRRORED = ("conformance", "faults", "fuzz", "support")
-"""Of the product as a whole: its types, what breaks it, what hunts for errors; and helpers."""
+NOT_MIRRORED = ("browser", "conformance", "faults", "fuzz", "support")
+"""Of the product as a whole: its UI, types, what breaks it, what hunts for errors; and helpers."""
 
 OF_SEVERAL_MODULES = {
     "test_alerts.py": "docs/alerts.md",
