@@ -18,10 +18,10 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.causes import CAUSE
-from etl_assets.defs.next_steps import catch_up_command
+from etl_assets.defs.next_steps import catch_up_command, verify_command
 from etl_assets.defs.partitions import newest_complete, window_of
 from etl_assets.defs.past_windows import incomplete_windows, past_windows
-from etl_assets.defs.run_facts import key_in
+from etl_assets.defs.run_facts import is_trial, key_in
 from etl_assets.defs.schedules import schedule_name, ticks_around
 from etl_assets.defs.ticks import complete_keys
 from etl_assets.errors import StoreError
@@ -159,11 +159,7 @@ def look(
         return Found(due, False, True, f"{was_due} and is being exported.")
     if get_current_timestamp() < (since + _GRACE).timestamp():
         return Found(due, False, True, f"{was_due}; a run has ten minutes to begin.")
-    why = (
-        f"The check `complete` says why run {runs[0].run_id[:8]} did not complete it."
-        if runs
-        else "No run has exported it: see that the daemon and the schedule run."
-    )
+    why = _why(table.name, due, runs)
     do = f"Materialize {due}, or run: {catch_up_command(table.name, [due])}"
     return Found(due, False, False, f"{was_due} and is missing. {why}\n{do}")
 
@@ -204,7 +200,27 @@ def _runs_of(
     # Other jobs of a project may have windows of the same key.
     runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_NAME_TAG: window}), limit=_RUNS)
     job = job_name(table)
-    return [run for run in runs if run.job_name == job or key in (run.asset_selection or ())]
+    return [
+        run
+        for run in runs
+        if (run.job_name == job or key in (run.asset_selection or ()))
+        and not is_trial(run.run_config)
+    ]
+
+
+def _why(table: str, window: str, runs: Sequence[dg.DagsterRun]) -> str:
+    """Why a window is missing, as its newest run tells it."""
+    if not runs:
+        return "No run has exported it: see that the daemon and the schedule run."
+    run = f"run {runs[0].run_id[:8]}"
+    match runs[0].status:
+        case dg.DagsterRunStatus.SUCCESS:
+            says = f"`{verify_command(table, window)}` says what is not there now"
+            return f"The newest, {run}, succeeded: {says}."
+        case dg.DagsterRunStatus.CANCELED:
+            return f"The newest, {run}, was canceled."
+        case _:
+            return f"The check `complete` says why {run} did not complete it."
 
 
 def _metadata(config: ExportConfig, table: LogicalTable, found: Found) -> dict[str, Any]:

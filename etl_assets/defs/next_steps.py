@@ -21,6 +21,11 @@ def export_command(table: str, key: str) -> str:
     return shlex.join([NAME, "export", table, "--partition", key])
 
 
+def verify_command(table: str, key: str) -> str:
+    """What reads a window's files again and says what is wrong with them."""
+    return shlex.join([NAME, "verify", table, "--partition", key])
+
+
 def after_a_failure(table: str, key: str, run_id: str) -> str:
     """How the shards that a run has not exported are exported, when the causes are gone."""
     return (

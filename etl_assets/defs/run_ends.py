@@ -16,6 +16,7 @@ from etl_assets.defs.asset_specs import shard_of, table_of
 from etl_assets.defs.causes import CAUSE, cause_of_check, cause_of_step
 from etl_assets.defs.checks import DRIFT_CHECK, ROWS_CHECK
 from etl_assets.defs.completeness import COMPLETE_CHECK, Attempt, found_incomplete
+from etl_assets.defs.run_facts import is_trial
 from etl_assets.defs.shard_step import CHECK_NAME
 from etl_assets.defs.usual_rows import USUAL_CHECK
 from etl_assets.private.dagster import PARTITION_NAME_TAG
@@ -27,6 +28,7 @@ _KINDS = {
     dg.DagsterEventType.RUN_FAILURE,
 }
 _OF_TABLES = (COMPLETE_CHECK, ROWS_CHECK, USUAL_CHECK, DRIFT_CHECK)
+_LOOKED_BACK = 100
 _NOT_TRIED = "the run ended before it came to it"
 
 
@@ -38,7 +40,9 @@ def explain_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, graph: 
     window = run.tags.get(PARTITION_NAME_TAG)
     if window is None or run.execution_plan_snapshot_id is None:
         return
-    for evaluation in _FailedRun.of(instance, run, window).evaluations(_Names.of(graph)):
+    failed = _FailedRun.of(instance, run, window)
+    for found in failed.evaluations(_Names.of(graph)):
+        evaluation = (failed.is_trial and _before(instance, found)) or found
         what = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
         event = dg.DagsterEvent(
             event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
@@ -122,7 +126,7 @@ class _FailedRun:
         return cls(
             run.run_id,
             window,
-            _is_trial(run.run_config),
+            is_trial(run.run_config),
             [key for keys in planned.values() for key in keys if isinstance(key, dg.AssetCheckKey)],
             evaluated,
             {
@@ -148,10 +152,13 @@ class _FailedRun:
         for check in self.checks:
             if check in told:
                 continue
-            if check.name == CHECK_NAME and check.asset_key in names.shards:
+            if self.is_trial and check.asset_key in {*tables, *names.shards}:
+                yield self._not_looked_at(check, "was a trial that failed.")
+            elif check.name == CHECK_NAME and check.asset_key in names.shards:
                 yield self._failed_shard(check)
             elif check.name in _OF_TABLES and check.asset_key in tables:
-                yield self._not_looked_at(check)
+                why = f"failed before. `{COMPLETE_CHECK}` says why."
+                yield self._not_looked_at(check, why)
 
     def _causes(self, names: _Names, table: str) -> Mapping[str, str]:
         """Why a logical table's window is not complete; nothing where the run was not to blame."""
@@ -175,19 +182,29 @@ class _FailedRun:
             partition=self.window,
         )
 
-    def _not_looked_at(self, check: dg.AssetCheckKey) -> dg.AssetCheckEvaluation:
+    def _not_looked_at(self, check: dg.AssetCheckKey, why: str) -> dg.AssetCheckEvaluation:
         return dg.AssetCheckEvaluation(
             asset_key=check.asset_key,
             check_name=check.name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"Not looked at: run {self.run_id[:8]} failed before. `{COMPLETE_CHECK}` "
-            "says why.",
+            description=f"Not looked at: run {self.run_id[:8]} {why}",
             partition=None if check.name == DRIFT_CHECK else self.window,
         )
 
 
-def _is_trial(run_config: Mapping[str, Any]) -> bool:
-    """Whether the IO manager of the run, whatever it is called, has a limit."""
-    resources = run_config.get("resources", {}).values()
-    return any((one or {}).get("config", {}).get("limit") is not None for one in resources)
+def _before(
+    instance: dg.DagsterInstance, found: dg.AssetCheckEvaluation
+) -> dg.AssetCheckEvaluation | None:
+    """What a check of a logical table said before: a trial leaves the window as it was."""
+    if found.check_name not in _OF_TABLES:
+        return None
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        found.asset_check_key, _LOOKED_BACK
+    )
+    for record in history:
+        # What is planned only has no result.
+        said = record.evaluation
+        if isinstance(said, dg.AssetCheckEvaluation) and said.partition == found.partition:
+            return said
+    return None

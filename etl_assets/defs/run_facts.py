@@ -1,5 +1,7 @@
 """What a step knows of its run: which shards it is to export, since when, and whom it repeats."""
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -70,6 +72,16 @@ def key_in(graph: Any, table: LogicalTable) -> dg.AssetKey:
             key: dg.AssetKey = node.key
             return key
     return table_key(table)
+
+
+def is_trial(run_config: Mapping[str, Any]) -> bool:
+    """Whether a run was to export some rows only: its IO manager has a limit."""
+    return any(
+        (resource or {}).get("config", {}).get("limit") is not None
+        for name, resource in run_config.get("resources", {}).items()
+        # As `ResourceKeys` calls it.
+        if re.fullmatch("csv|etl_assets_csv_[0-9a-f]{8}", name)
+    )
 
 
 def _asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:

@@ -115,6 +115,32 @@ def test_a_window_is_not_late_while_a_run_exports_it_and_its_end_is_told(daemon:
     assert f"The check `complete` says why run {run.run_id[:8]} did not complete it." in why
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (
+            dg.DagsterRunStatus.SUCCESS,
+            "The newest, run {}, succeeded: `etl-assets verify orders --partition 2026-11-03` says",
+        ),
+        (dg.DagsterRunStatus.CANCELED, "The newest, run {}, was canceled."),
+    ],
+)
+def test_a_run_that_has_not_failed_is_not_blamed(
+    daemon: Daemon, status: dg.DagsterRunStatus, why: str
+) -> None:
+    start(daemon)
+    tags = {"dagster/partition": "2026-11-03"}
+    run = dg.DagsterRun(job_name="export_orders", tags=tags, status=status)
+    daemon.instance.add_run(run)
+    # A trial exports no window.
+    limit = {"resources": {"csv": {"config": {"limit": 5}}}}
+    trial = dg.DagsterRun(job_name="export_orders", tags=tags, run_config=limit)
+    daemon.instance.add_run(trial)
+    passed, said_so = said(daemon, "2026-11-04 00:30")
+    assert not passed
+    assert why.format(run.run_id[:8]) in said_so
+
+
 def test_where_dagster_itself_starts_the_exports_its_sensor_is_looked_at(tmp_path: Path) -> None:
     name = "default_automation_condition_sensor"
     with started_daemon(small_shop(tmp_path, with_setting("automation: on_missing"))) as daemon:

@@ -91,8 +91,24 @@ def test_a_run_of_some_shards_tells_of_the_window_too(broken: Location) -> None:
 
 
 def test_a_trial_says_nothing_of_the_window(broken: Location) -> None:
+    result = broken.export(run_config=TRIAL)
+    trial = (False, f"Not looked at: run {result.run_id[:8]} was a trial that failed.")
+    checks = explained(broken, result)
+    assert checks["orders complete"] == checks["orders matches_servers"] == trial
+    told_of_shards = {name: told for name, told in checks.items() if "rows_match_source" in name}
+    assert told_of_shards.pop("orders/demo/shop_00.orders_01 rows_match_source")[1].startswith(LOST)
+    # Their rows are in the sample, whatever came of their sibling.
+    assert list(told_of_shards.values()) == [trial] * 3
+    assert untold(broken.instance, result.run_id) == []
+
+
+def test_after_a_trial_a_window_is_as_complete_as_it_was(broken: Location) -> None:
+    broken.shop.run("shop_00", "ALTER TABLE away RENAME TO orders_01")
+    assert broken.export().success
+    broken.shop.run("shop_00", "ALTER TABLE orders_01 RENAME TO away")
     checks = explained(broken, broken.export(run_config=TRIAL))
-    assert checks["orders complete"][1].startswith("Not looked at")
+    assert checks["orders complete"] == (True, "4 shards, 8 rows.")
+    assert checks["orders rows_in_windows"] == (True, "Every row is in a window.")
 
 
 @pytest.mark.parametrize("rule", ["on_drift: fail", "rows_outside: fail"])
