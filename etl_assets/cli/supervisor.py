@@ -107,6 +107,8 @@ def _close(
     run = recorded.run
     status = _status(instance, run)
     if status is dg.DagsterRunStatus.FAILURE and not canceling:
+        # It says so itself, unless it was told to end before it could.
+        explain_end(instance, run, recorded.job.get_definition())
         return status
     if status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
         return status

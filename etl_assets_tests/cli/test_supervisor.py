@@ -140,6 +140,21 @@ def test_a_signal_ends_the_export_while_a_server_counts(tmp_path: Path) -> None:
         assert_canceled(command, command.end(SECONDS), 130)
 
 
+def test_a_worker_that_somebody_else_ends_leaves_no_check_without_a_result(
+    export: Running, tmp_path: Path
+) -> None:
+    (worker,) = export.children()
+    os.kill(worker, signal.SIGTERM)
+    assert export.end(60).code == 1
+    with instance_of(tmp_path / ".dagster_home") as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        assert untold(instance, run.run_id) == []
+        passed, why = told(instance, run.run_id)["orders complete"]
+    assert not passed
+    assert "Execution was interrupted unexpectedly" in why
+
+
 def test_further_signals_change_nothing(export: Running) -> None:
     for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         if export.process.poll() is None:
