@@ -34,15 +34,22 @@ def _words(minute: str, hour: str, day: str, month: str, weekday: str) -> str | 
 
 def _often(minute: str, hour: str) -> str | None:
     """What ticks more often than daily."""
-    if hour == "*" and (step := re.fullmatch(r"\*(?:/(\d+))?", minute)):
-        return f"every {step[1]} minutes" if step[1] not in (None, "1") else "every minute"
+    if hour == "*" and (step := _step(minute, 60)):
+        return f"every {step} minutes" if step > 1 else "every minute"
     if not minute.isdecimal():
         return None
     past = f"at minute {int(minute)}"
-    if hour == "*":
-        return f"every hour {past}"
-    step = re.fullmatch(r"\*/(\d+)", hour)
-    return f"every {step[1]} hours {past}" if step else None
+    step = _step(hour, 24)
+    if step is None:
+        return None
+    return f"every {step} hours {past}" if step > 1 else f"every hour {past}"
+
+
+def _step(field: str, most: int) -> int | None:
+    """How far apart the ticks of `*` or `*/5` are; None where they are not always as far."""
+    found = re.fullmatch(r"\*(?:/(\d+))?", field)
+    step = int(found[1] or 1) if found else 0
+    return step if step and most % step == 0 else None
 
 
 def _days(day: str, weekday: str) -> str | None:

@@ -19,6 +19,10 @@ from etl_assets.defs.cron_words import cron_in_words
         ("0 9 * * mon,THU,0", "every Monday, Thursday and Sunday at 09:00"),
         ("10 0 1 * *", "every month on day 1 at 00:10"),
         ("10 0 1,15 * *", "every month on day 1 and 15 at 00:10"),
+        ("5 */1 * * *", "every hour at minute 5"),
+        # Not always as far from each other.
+        ("*/45 * * * *", "as `*/45 * * * *` says"),
+        ("0 */5 * * *", "as `0 */5 * * *` says"),
         ("@daily", "every day at 00:00"),
         ("0 2 1 * 1", "as `0 2 1 * 1` says"),
         ("0 2 * 6 *", "as `0 2 * 6 *` says"),
