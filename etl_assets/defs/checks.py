@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.causes import CAUSE
 from etl_assets.defs.partitions import first_window
+from etl_assets.defs.readable import counted
 from etl_assets.defs.resources import DatabaseResource, ResourceKeys
 from etl_assets.errors import EtlAssetsError
 from etl_assets.source.drift import Finding, compare, in_no_window
@@ -68,7 +69,9 @@ def rows_check(
         if count
     ]
     must = table.settings.rows_outside == "fail"
-    cause = f"{table.name}: {in_no_window(total, table, first)}, in {len(findings)} shards"
+    cause = (
+        f"{table.name}: {in_no_window(total, table, first)}, in {counted(len(findings), 'shard')}"
+    )
     return dg.AssetCheckResult(
         passed=not findings,
         check_name=ROWS_CHECK,
@@ -107,7 +110,7 @@ def drift_check(
         return dg.AssetCheckResult(
             passed=not problems,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(problems)} findings" if problems else "As configured.",
+            description=counted(len(problems), "finding") if problems else "As configured.",
             metadata=_shown(findings, f"{table.name}: {cause}"),
         )
 

@@ -13,6 +13,7 @@ import dagster as dg
 from etl_assets.defs.causes import CAUSE
 from etl_assets.defs.checks import window_check
 from etl_assets.defs.next_steps import after_a_failure, export_command
+from etl_assets.defs.readable import counted
 from etl_assets.store.manifest import TableManifest
 
 COMPLETE_CHECK = "complete"
@@ -47,7 +48,7 @@ def found_complete(key: dg.AssetKey, manifest: TableManifest) -> dg.AssetCheckEv
         asset_key=key,
         check_name=COMPLETE_CHECK,
         passed=True,
-        description=f"{len(manifest.shards)} shards, {manifest.rows:,} rows.",
+        description=f"{counted(len(manifest.shards), 'shard')}, {counted(manifest.rows, 'row')}.",
         metadata={"shards": len(manifest.shards), "rows": manifest.rows},
         partition=manifest.partition,
     )
@@ -79,7 +80,7 @@ def found_incomplete(
     shard is to blame.
     """
     lines = _lines(attempt.table, causes)
-    more = [f"and {len(lines) - _NAMED} more causes"] if len(lines) > _NAMED else []
+    more = [f"and {counted(len(lines) - _NAMED, 'more cause')}"] if len(lines) > _NAMED else []
     failed = len(causes) if attempt.table not in causes else 0
     summary = f"{failed} of {attempt.shards} shards failed."
     next_step = after_a_failure(attempt.table, attempt.window, attempt.run_id)

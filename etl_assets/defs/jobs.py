@@ -8,6 +8,7 @@ import dagster as dg
 from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.asset_specs import table_tag
 from etl_assets.defs.newest_window import NEWEST_CHECK
+from etl_assets.defs.readable import counted
 from etl_assets.private.dagster import TagAssetSelection
 from etl_assets.steps.run_tags import TABLE_TAG
 from etl_assets.tables.topology import LogicalTable
@@ -25,7 +26,9 @@ class _Exports(TagAssetSelection):
 def export_job(table: LogicalTable, executor: dg.ExecutorDefinition) -> Any:
     """The job of the schedule and of the command line; its type has no public name."""
     ((tag, name),) = table_tag(table.name).items()
-    exports = f"Exports a window of {table.name}: {len(table.shards)} shards in parallel."
+    exports = (
+        f"Exports a window of {table.name}: {counted(len(table.shards), 'shard')} in parallel."
+    )
     return dg.define_asset_job(
         job_name(table),
         selection=_Exports(key=tag, value=name, include_sources=False),

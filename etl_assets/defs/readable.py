@@ -18,7 +18,12 @@ def summary(rows: int, size: int, seconds: float) -> str:
     """What was written, in one line, such as `1,234,567 rows, 1.2 GB in 12.3 s, 98 MB/s`."""
     speed = mb_per_second(size, seconds)
     fast = f", {speed:,.1f} MB/s" if speed is not None and speed >= 0.1 else ""
-    return f"{rows:,} rows, {decimal(size)} in {said_seconds(seconds)}{fast}"
+    return f"{counted(rows, 'row')}, {decimal(size)} in {said_seconds(seconds)}{fast}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as `1 shard` and `1,024 shards`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def mb_per_second(size: int, seconds: float) -> float | None:

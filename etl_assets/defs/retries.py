@@ -15,6 +15,7 @@ from etl_assets.config import RetryConfig
 from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.partitions import refuse_old_snapshot, window_of
+from etl_assets.defs.readable import counted
 from etl_assets.errors import UsageError
 from etl_assets.private.dagster import (
     PARENT_RUN_ID_TAG,
@@ -72,7 +73,8 @@ def retry_sensor(
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Exports the shards of {table.name} that a run has failed to export again, "
-        f"{retry.after.total_seconds() / 60:g} minutes after its end, at most {retry.times} times.",
+        f"{retry.after.total_seconds() / 60:g} minutes after its end, "
+        f"at most {counted(retry.times, 'time')}.",
     )
 
 

@@ -17,6 +17,7 @@ from etl_assets.config import UsualRowsConfig
 from etl_assets.defs.causes import CAUSE
 from etl_assets.defs.checks import window_check
 from etl_assets.defs.partitions import completed_between, window_of
+from etl_assets.defs.readable import counted
 from etl_assets.errors import StoreError
 from etl_assets.store.manifest import TABLE_MANIFEST, TableManifest
 from etl_assets.store.open_folder import open_folder
@@ -48,9 +49,9 @@ def usual_rows(
     assert usual is not None
     window = window_of(table, manifest.partition)
     before = _rows_before(table, _like(table, window, usual.weeks), directory, manifest)
-    said = f"{manifest.rows:,} rows"
+    said = counted(manifest.rows, "row")
     if len(before) < _LEAST:
-        return _result(key, f"{said}; no history yet: {len(before)} earlier windows.")
+        return _result(key, f"{said}; no history yet: {counted(len(before), 'earlier window')}.")
     middle = median(before.values())
     low, high = min(before.values()), max(before.values())
     span = f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -6,7 +6,15 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from etl_assets.defs.readable import Cells, bar, mb_per_second, said_seconds, summary, table
+from etl_assets.defs.readable import (
+    Cells,
+    bar,
+    counted,
+    mb_per_second,
+    said_seconds,
+    summary,
+    table,
+)
 from etl_assets.store.manifest import ShardManifest, TableManifest
 
 _NAMED = 5
@@ -20,8 +28,9 @@ def window_metadata(manifest: TableManifest) -> Mapping[str, Any]:
     shards = manifest.shards
     seconds = seconds_of(shards)
     speed = mb_per_second(manifest.bytes, seconds)
+    written = summary(manifest.rows, manifest.bytes, seconds)
     return {
-        "summary": f"{summary(manifest.rows, manifest.bytes, seconds)}, {len(shards):,} shards",
+        "summary": f"{written}, {counted(len(shards), 'shard')}",
         "dagster/partition_row_count": manifest.rows,
         "bytes": manifest.bytes,
         "seconds": seconds,

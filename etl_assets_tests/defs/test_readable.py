@@ -2,7 +2,7 @@
 
 import pytest
 
-from etl_assets.defs.readable import mb_per_second, said_seconds, sql_block, summary
+from etl_assets.defs.readable import counted, mb_per_second, said_seconds, sql_block, summary
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ def test_a_summary_is_one_line() -> None:
     assert summary(1_234_567, 1_200_000_000, 12.3) == "1,234,567 rows, 1.2 GB in 12.3 s, 97.6 MB/s"
     assert summary(0, 12, 0.0) == "0 rows, 12 bytes in 0.00 s"
     assert mb_per_second(12, 0.0) is None
+
+
+def test_one_thing_is_no_things() -> None:
+    assert [counted(n, "shard") for n in (0, 1, 1024)] == ["0 shards", "1 shard", "1,024 shards"]
+    assert summary(1, 12, 0.5) == "1 row, 12 bytes in 0.50 s"
 
 
 def test_sql_stays_in_its_block_and_a_long_one_keeps_its_end() -> None:

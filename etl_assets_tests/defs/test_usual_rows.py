@@ -72,7 +72,7 @@ class History:
 def test_a_day_is_compared_with_the_same_weekday(tmp_path: Path, manifest: TableManifest) -> None:
     orders = History(tmp_path, manifest)
     orders.had("2026-11-09", 11_000)
-    assert orders.says("2026-11-23", 1) == (True, "1 rows; no history yet: 1 earlier windows.")
+    assert orders.says("2026-11-23", 1) == (True, "1 row; no history yet: 1 earlier window.")
     orders.had("2026-10-26", 12_000)
     orders.had("2026-11-02", 13_000)
     # Of no Monday, and of one that is too long ago.
@@ -132,7 +132,7 @@ def test_windows_of_another_query_are_no_history(tmp_path: Path, manifest: Table
     orders.had("2026-11-16", 5)
     orders.had("2026-11-09", 5, query=other)
     (tmp_path / "orders" / "2026-11-02" / TABLE_MANIFEST).mkdir(parents=True)
-    assert orders.says("2026-11-23", 99) == (True, "99 rows; no history yet: 1 earlier windows.")
+    assert orders.says("2026-11-23", 99) == (True, "99 rows; no history yet: 1 earlier window.")
 
 
 def test_it_can_be_left_out(tmp_path: Path) -> None:
