@@ -250,6 +250,8 @@ def test_tables_that_two_instances_read_are_one_asset(
 ) -> None:
     project(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # Another test's file of that name may have been imported in this process.
+    sys.modules.pop("location", None)
     try:
         for _ in range(2):
             graph = importlib.import_module("location").defs().resolve_asset_graph()
