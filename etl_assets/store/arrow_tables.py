@@ -20,9 +20,17 @@ def arrow_table(value: object) -> "pa.Table | None":
     """The table that something holds, by the protocol that all of Arrow's libraries share.
 
     None where it holds none; polars frames and DuckDB's results do.
+
+    Raises:
+        UsageError: pyarrow is not there, or what is lent as a column's values is none.
     """
     if not hasattr(value, "__arrow_c_stream__"):
         return None
+    schema = getattr(value, "schema", None)
+    for name, kind in schema.items() if isinstance(schema, dict) else ():
+        if str(kind) == "Object":
+            # polars lends their addresses in memory, as if they were bytes.
+            raise unwritable(name, "polars' Object")
     try:
         import pyarrow as pa  # noqa: PLC0415
     except ImportError:
@@ -56,8 +64,14 @@ def slices_of(table: "pa.Table", rows: int) -> Iterator[pd.DataFrame]:
     Raises:
         UsageError: a value that pandas cannot hold.
     """
+    dtypes = _frame(table.slice(0, 0)).dtypes
     for start in range(0, table.num_rows, rows):
-        yield _frame(table.slice(start, rows))
+        frame = _frame(table.slice(start, rows))
+        for field in table.schema:
+            # Such as numbers of a type of somebody's own, which become floats where one is NULL.
+            if frame[field.name].dtype != dtypes[field.name]:
+                raise unwritable(field.name, f"the type {field.type}")
+        yield frame
 
 
 def _frame(table: "pa.Table") -> pd.DataFrame:
@@ -66,7 +80,8 @@ def _frame(table: "pa.Table") -> pd.DataFrame:
     try:
         # Without the metadata, by which pandas would make columns an index.
         frame: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+    # A KeyError is of a time zone that this machine does not know.
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, ValueError) as error:
         raise UsageError(
             "it cannot be written to CSV without loss",
             expected="values that pandas can hold",
@@ -90,7 +105,12 @@ def _column(field: "pa.Field", empty: "pd.Series[Any]") -> FrameColumn:
     if empty.dtype != object:
         return column_of(field.name, empty)
     for values, of_values in {
-        "bytes": (is_of.is_binary, is_of.is_large_binary, is_of.is_fixed_size_binary),
+        "bytes": (
+            is_of.is_binary,
+            is_of.is_binary_view,
+            is_of.is_large_binary,
+            is_of.is_fixed_size_binary,
+        ),
         "date": (is_of.is_date,),
         "Decimal": (is_of.is_decimal,),
         "NoneType": (is_of.is_null,),

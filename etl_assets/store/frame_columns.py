@@ -183,9 +183,11 @@ def _object_column(name: str, series: "pd.Series[Any]") -> FrameColumn:
     for value in series:
         if value is None or _is_missing(value):
             missing.add(str(value) if value is not None else None)
-        elif getattr(value, "tzinfo", None) is not None:
+        elif getattr(value, "tzinfo", None) is not None or getattr(value, "fold", False):
             raise unwritable(
-                name, "times with a zone as Python objects", "convert it with `pd.to_datetime(…)`"
+                name,
+                "times with a zone, or with `fold`, as Python objects",
+                "convert it with `pd.to_datetime(…)`",
             )
         else:
             types.add(type(value))

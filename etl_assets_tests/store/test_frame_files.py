@@ -239,8 +239,8 @@ def test_a_table_of_pyarrow_comes_back_with_every_value_and_null(tmp_path: Path)
 
 
 def test_what_lends_its_memory_as_arrow_does_is_written_as_a_table(tmp_path: Path) -> None:
-    frame = pl.DataFrame({"city": ["Köln", None], "orders": [3, None]})
-    assert written(tmp_path, frame) == "city,orders\nKöln,3\n,\n"
+    frame = pl.DataFrame({"city": ["Köln", None], "orders": [3, None], "key": [b"\xff", None]})
+    assert written(tmp_path, frame) == "city,orders,key\nKöln,3,FF\n,,\n"
 
 
 def test_rows_of_many_slices_are_all_there_and_of_one_category_each(tmp_path: Path) -> None:
@@ -280,6 +280,22 @@ UNWRITABLE: Mapping[str, tuple[object, str]] = {
     "a dtype of pyarrow's": (
         pd.DataFrame({"n": [1]}).astype("int64[pyarrow]"),
         "got the dtype int64[pyarrow]; return `pyarrow.Table.from_pandas(frame)`",
+    ),
+    "a repeated hour": (
+        pd.DataFrame({"t": pd.Series([datetime(2026, 10, 25, 2, fold=1)], dtype=object)}),
+        "or with `fold`, as Python objects",
+    ),
+    "a zone that nobody knows": (
+        pa.table({"t": pa.array([1], pa.timestamp("us", "Nowhere/At_All"))}),
+        "got 'Nowhere/At_All'; cast the column",
+    ),
+    "Python's objects of polars": (
+        pl.DataFrame({"o": pl.Series([object()], dtype=pl.Object)}),
+        "got polars' Object",
+    ),
+    "a type that NULL changes": (
+        pa.table({"b": pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, None], "int8"))}),
+        "got the type extension<arrow.bool8>",
     ),
     "complex": (pd.DataFrame({"z": [1j]}), "got the dtype complex128"),
     "periods": (pd.DataFrame({"p": pd.period_range("2026", periods=1)}), "got the dtype period"),
