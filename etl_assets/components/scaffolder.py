@@ -1,5 +1,6 @@
 """What `dg scaffold defs etl_assets.components.ShardedTableExport NAME` writes."""
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -48,6 +49,9 @@ class ExportScaffolder(dg.Scaffolder):
         # A name of its own, so that two instances do not have one logical table.
         name = re.sub("[^A-Za-z0-9]+", "_", folder.name).strip("_")
         name = name if name[:1].isalpha() else f"shop_{name}".strip("_")
+        if not folder.name.isascii():
+            # What was left out is what tells them apart.
+            name = f"{name}_{hashlib.sha256(folder.name.encode()).hexdigest()[:6]}"
         # Not among the definitions, where `dg` would look at every file.
         root = Path(request.project_root or folder)
         exports = os.path.relpath(root / "exports" / name, folder)

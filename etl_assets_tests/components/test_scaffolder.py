@@ -16,14 +16,14 @@ pytestmark = dagsters_own_warnings
 def test_instances_load_as_they_are_scaffolded_beside_each_other(
     sandbox: DefsFolderSandbox,
 ) -> None:
-    for name in ("shop", "2-many.orders", "deep/shop-b"):
+    for name in ("shop", "2-many.orders", "deep/shop-b", "订单"):
         sandbox.scaffold_component(ShardedTableExport, name)
     with sandbox.build_all_defs() as definitions:
         repository = definitions.get_repository_def()
         repository.load_all_definitions()
         tables = [key for key in repository.asset_graph.get_all_asset_keys() if len(key.path) == 1]
         assert {key.to_user_string() for key in tables} == {
-            "shop_orders", "shop_2_many_orders_orders", "shop_b_orders",
+            "shop_orders", "shop_2_many_orders_orders", "shop_b_orders", "shop_3d5436_orders",
         }  # fmt: skip
 
 
