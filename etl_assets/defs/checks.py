@@ -6,6 +6,7 @@ shard's own step (`shard_assets`).
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from etl_assets.defs.resources import DatabaseResource, ResourceKeys
 from etl_assets.errors import EtlAssetsError
 from etl_assets.source.drift import Finding, compare, in_no_window
 from etl_assets.source.failures import server_text
+from etl_assets.steps.step_names import ascii_name
 from etl_assets.store.manifest import ShardManifest
 from etl_assets.tables.topology import LogicalTable
 
@@ -86,18 +88,20 @@ def drift_check(
     tables: Sequence[LogicalTable], table: LogicalTable, specs: AssetSpecs, keys: ResourceKeys
 ) -> dg.AssetChecksDefinition:
     """The check that compares configuration, lock and servers; `tables` are all there are."""
-    hosts = {shard.host for shard in table.shards}
+    hosts, key = {shard.host for shard in table.shards}, specs.tables[table.name].key
 
-    @dg.asset_check(
-        name=DRIFT_CHECK,
-        asset=specs.tables[table.name].key,
-        description="The servers have exactly the shard tables that are exported, and their "
-        "columns are alike.",
+    # Dagster's own decorator makes a name of the key, and refuses what is not ASCII in it.
+    @dg.op(
+        name=ascii_name(table.name, DRIFT_CHECK),
+        ins={"exported": dg.In(dg.Nothing)},
+        out={"result": dg.Out(dg.Nothing)},
         required_resource_keys={keys.database},
         # Its connection counts against the host's limit; a check can have one pool only.
         pool=hosts.pop() if len(hosts) == 1 else None,
     )
-    def matches_servers(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def matches_servers(context: dg.OpExecutionContext) -> Any:
+        # As it is in this run: a project may have changed it.
+        (asked,) = context.selected_asset_check_keys
         database: DatabaseResource = getattr(context.resources, keys.database)
         try:
             findings, _ = compare(database.engines, tables, [table])
@@ -107,14 +111,29 @@ def drift_check(
             findings = [Finding(table.name, table.name, str(error))]
         problems = [finding for finding in findings if finding.is_problem]
         cause = "; ".join(f"{f.where}: {f.problem}" for f in problems[:_NAMED])
-        return dg.AssetCheckResult(
+        yield dg.AssetCheckResult(
             passed=not problems,
+            check_name=DRIFT_CHECK,
+            asset_key=asked.asset_key,
             severity=dg.AssetCheckSeverity.WARN,
             description=counted(len(problems), "finding") if problems else "As configured.",
             metadata=_shown(findings, f"{table.name}: {cause}"),
         )
 
-    return matches_servers
+    made: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
+        keys_by_input_name={"exported": key},
+        node_def=matches_servers,
+        check_specs_by_output_name={
+            "result": dg.AssetCheckSpec(
+                DRIFT_CHECK,
+                asset=key,
+                description="The servers have exactly the shard tables that are exported, and "
+                "their columns are alike.",
+            )
+        },
+        can_subset=False,
+    )
+    return made
 
 
 def checked_partition(context: dg.OpExecutionContext, key: dg.AssetKey) -> str:

@@ -250,7 +250,7 @@ def test_a_shard_that_fails_is_named_and_resume_exports_just_that_one(copy: Shop
             "orders__demo__shop_01__orders_00",
             "orders__complete",
             "orders__newest_window",
-            "orders_matches_servers",
+            "orders__matches_servers",
         }
 
     again = etl_assets(copy.folder, "export", "orders", "--partition", DAY, "--resume")

@@ -156,8 +156,8 @@ def test_ops_carry_the_pool_and_the_tag_of_their_host(repository: RepositoryDefi
         "orders__newest_window": (None, {}),
         "users__newest_window": (None, {}),
         # One connection: of a host's pool where there is but one host.
-        "orders_matches_servers": (None, {}),
-        "users_matches_servers": ("shop-a", {}),
+        "orders__matches_servers": (None, {}),
+        "users__matches_servers": ("shop-a", {}),
     }
 
 
@@ -269,7 +269,7 @@ def test_every_op_and_output_has_a_name_of_its_own(
             for number in range(lanes)
         ]
         ops += [*shards.values(), *lane_names(table, hosts).values()]
-        ops += [f"{table.name}__complete", f"{table.name}_matches_servers"]
+        ops += [f"{table.name}__complete", f"{table.name}__matches_servers"]
         outputs += [name for shard in shards.values() for name in (shard, f"{shard}__check")]
     assert len(set(ops)) == len(ops)
     assert len(set(outputs)) == len(outputs)

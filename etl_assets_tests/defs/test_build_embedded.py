@@ -36,8 +36,8 @@ def below_lake(key: dg.AssetKey) -> dg.AssetKey:
 
 
 def replaced(key: dg.AssetKey) -> dg.AssetKey:
-    """Another key altogether."""
-    return dg.AssetKey(["-".join(["csv", *reversed(key.path)])])
+    """Another key altogether, of characters that Dagster takes in no name but a key's."""
+    return dg.AssetKey(["-".join(["数据 100%", *reversed(key.path)])])
 
 
 def plain(shard: tuple[str, str]) -> dg.AssetKey:
