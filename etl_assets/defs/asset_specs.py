@@ -12,7 +12,7 @@ from typing import Literal
 import dagster as dg
 
 from etl_assets.config import ExportConfig
-from etl_assets.defs.asset_keys import shard_key, source_key, table_key
+from etl_assets.defs.asset_keys import job_name, shard_key, source_key, table_key
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.defs.table_facts import TableFacts
 from etl_assets.errors import UsageError
@@ -112,7 +112,7 @@ def _source(config: ExportConfig, shard: Shard) -> dg.AssetSpec:
     return dg.AssetSpec(
         source_key(shard, backend),
         group_name=f"{shard.table}_source",
-        description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host}.",
+        description=f"{shard.database}.{shard.shard_table} on {shard.host}.",
         kinds={backend, "table"},
         tags={HOST_TAG: shard.host, "dagster/storage_kind": backend},
         # By this alone the UI tells which assets are one table: two hosts may have one name twice.
@@ -131,7 +131,7 @@ def _shard(
         shard_key(shard),
         deps=[source],
         group_name=shard.table,
-        description=f"`{shard.database}`.`{shard.shard_table}` on {shard.host} as CSV.",
+        description=f"{shard.database}.{shard.shard_table} on {shard.host} as CSV.",
         partitions_def=partitions,
         kinds={config.hosts[shard.host].backend, "csv"},
         owners=list(facts.owners),
@@ -154,7 +154,10 @@ def _table(
     partitions: dg.PartitionsDefinition[str],
     facts: TableFacts,
 ) -> dg.AssetSpec:
-    shards = f"All {len(table.shards)} shards of {table.name}, complete and proven."
+    shards = (
+        f"The shards of {table.name} ({len(table.shards)}), complete and proven. To export a "
+        f"window, materialize the group or run {job_name(table)}; this asset alone exports nothing."
+    )
     return dg.AssetSpec(
         table_key(table),
         deps=deps,

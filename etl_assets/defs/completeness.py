@@ -49,7 +49,7 @@ def found_complete(key: dg.AssetKey, manifest: TableManifest) -> dg.AssetCheckEv
         check_name=COMPLETE_CHECK,
         passed=True,
         description=f"{counted(len(manifest.shards), 'shard')}, {counted(manifest.rows, 'row')}.",
-        metadata={"shards": len(manifest.shards), "rows": manifest.rows},
+        metadata={"rows": manifest.rows},
         partition=manifest.partition,
     )
 
@@ -123,7 +123,8 @@ def _not_complete(
         asset_key=key,
         check_name=COMPLETE_CHECK,
         passed=False,
-        description="\n".join(lines),
+        # The UI shows Markdown, where a single line break is none.
+        description="\n\n".join(lines),
         metadata={**metadata, "run": dg.MetadataValue.dagster_run(attempt.run_id)},
         # It blocks nothing, but so re-execution from asset failure looks at all of it again.
         blocking=True,

@@ -35,7 +35,7 @@ def window_metadata(manifest: TableManifest) -> Mapping[str, Any]:
         "bytes": manifest.bytes,
         "seconds": seconds,
         **({"mb_per_second": speed} if speed is not None else {}),
-        "skew_seconds": manifest.skew_seconds,
+        "skew_seconds": round(manifest.skew_seconds, 3),
         "shards": len(shards),
         "hosts": table(_hosts(shards), ("host", "shards", "rows", "bytes", "seconds")),
         **(dict(_compared(shards)) if len(shards) > 1 else {}),

@@ -117,6 +117,11 @@ class Sqlite(Backend):
         # A file is a database: there is no other to name.
         return sa.table(quoted_name(shard.shard_table, quote=True))
 
+    def next_step(self, error: DBAPIError) -> str:
+        if "no such table" in self.error_text(error):
+            return "fix the pattern of the shard, or put the table back and export with --resume"
+        return super().next_step(error)
+
     def is_of_condition(self, error: DBAPIError, shard: Shard) -> bool:
         del shard
         return any(words in self.error_text(error) for words in _OF_EXPRESSIONS)

@@ -11,7 +11,7 @@ from etl_assets_tests.support.command import Done, etl_assets
 from etl_assets_tests.support.recorded import claimed_slots, instance_of, step_pids
 from etl_assets_tests.support.shop import CONFIG, DAY, DAYS, FILES, STEMS, Shop, rows_of, small_shop
 
-ADVICE = "see the server's own log and export with --resume"
+ADVICE = "fix the pattern of the shard, or put the table back and export with --resume"
 MORE_TABLES = """\
   events:
     shards: [{host: demo, tables: shop_00.orders_00}]

@@ -190,7 +190,7 @@ def test_a_run_of_the_command_line_is_seen_and_executed_again_from_its_failure(
         passed, why = told(instance, run_id)["orders complete"]
         later = told(instance, instance.get_runs(limit=1)[0].run_id)
     assert not passed
-    assert why.startswith("1 of 4 shards failed.\ndemo.shop_01.orders_00: no such table")
+    assert why.startswith("1 of 4 shards failed.\n\ndemo.shop_01.orders_00: no such table")
     assert why.endswith(
         f"open run {run_id[:8]} and press Re-execute > From asset failure, or run: "
         f"etl-assets export orders --partition {day} --resume"

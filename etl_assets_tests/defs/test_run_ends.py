@@ -55,8 +55,9 @@ def test_a_failed_shard_is_told_by_the_table_and_nothing_is_said_twice(broken: L
     assert untold(broken.instance, result.run_id) == []
     passed, why = checks["orders complete"]
     assert not passed
-    assert why.splitlines()[:2] == ["1 of 4 shards failed.", why.splitlines()[1]]
-    assert why.splitlines()[1].startswith(LOST)
+    summary, lost, _ = why.split("\n\n")
+    assert summary == "1 of 4 shards failed."
+    assert lost.startswith(LOST)
     assert f"--partition {DAY} --resume" in why
     for name in ("orders rows_in_windows", "orders matches_servers"):
         assert checks[name] == (
@@ -86,7 +87,7 @@ def test_a_run_of_some_shards_tells_of_the_window_too(broken: Location) -> None:
     assert not passed
     assert why.startswith("Refused: orders: 3 of 4 shards are missing")
     checks = explained(broken, broken.export(assets=[first, lost]))
-    assert checks["orders complete"][1].startswith(f"1 of 4 shards failed.\n{LOST}")
+    assert checks["orders complete"][1].startswith(f"1 of 4 shards failed.\n\n{LOST}")
     assert "orders rows_in_windows" not in checks
 
 
@@ -164,5 +165,5 @@ def test_a_real_daemon_tells_of_a_run_that_was_killed(tmp_path: Path) -> None:
         passed, why = told(daemon.instance, run.run_id)["orders complete"]
     assert not passed
     assert why.startswith(
-        "4 of 4 shards failed.\ndemo.shop_00.orders_00 and 3 more: Killed by somebody.\nWhen"
+        "4 of 4 shards failed.\n\ndemo.shop_00.orders_00 and 3 more: Killed by somebody.\n\nWhen"
     )
