@@ -145,9 +145,7 @@ def test_rows_in_no_window_are_counted_and_warned_of(tmp_path: Path) -> None:
     shop.run("shop_00", "UPDATE orders_00 SET created_at = '2026-10-31 23:59:59' WHERE id % 2")
     done = etl_assets(tmp_path, *EXPORT)
     assert succeeded(done)
-    cause = (
-        "orders: 3 rows in no window: created_at is NULL, zero or before 2026-11-01, in 1 shard"
-    )
+    cause = "orders: 3 rows in no window: created_at is NULL, zero or before 2026-11-01, in 1 shard"
     assert f"warning: {cause}" in done.out.splitlines()
     assert [shard["rows_outside"] for shard in shop.manifest()["shards"]] == [3, 0, 0, 0]
     assert check_of(shop, "rows_in_windows") == (False, AssetCheckSeverity.WARN, cause)
