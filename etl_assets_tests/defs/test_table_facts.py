@@ -44,7 +44,8 @@ def test_owners_and_tags_are_those_of_a_table_and_its_shards_and_not_of_its_sour
         assert found[key].metadata["where"].value == "```sql\nnote <> '`'\n```"
         assert found[key].metadata["columns"] == "all but card_no"
         assert found[key].metadata["csv"] == 'delimiter: ";"'
-    assert str(found[TABLE].description).startswith("Orders of **all** shops\n\nAll 8 shards of ")
+    said = str(found[TABLE].description)
+    assert said.startswith("Orders of **all** shops\n\nThe shards of orders (8), ")
     assert not found[SOURCE].owners
     assert "tier" not in found[SOURCE].tags
     assert found[SOURCE].code_version is None
