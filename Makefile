@@ -10,6 +10,8 @@ FUZZ_ARGS ?=
 # Where `make test-ui` keeps its pictures; those of the docs: SCREENSHOTS=docs/images.
 SCREENSHOTS ?=
 
+# Compiled with the installation.
+KERNELS := $(shell sed -n 's/.*sources = \["\(.*\)"\].*/\1/p' pyproject.toml)
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 RUNTIME := $(VENV)/.installed
@@ -78,7 +80,8 @@ ui: $(RUNTIME) ## open Dagster's UI on ./etl_assets.yaml
 
 clean: ## remove the virtual environment and caches; exports and run history stay
 	@for made in $(VENV) $(NEWEST); do test ! -f $$made/pyvenv.cfg || rm -rf $$made; done
-	@rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -f $(foreach kernel,$(KERNELS:.py=),$(kernel).c $(kernel).*.so)
 	@find etl_assets etl_assets_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # The newest Python that can make virtual environments; one that is only a stand-in fails here.
@@ -104,18 +107,18 @@ define install
 @touch $@
 endef
 
-$(RUNTIME): pyproject.toml | $(PYTHON)
+$(RUNTIME): pyproject.toml $(KERNELS) | $(PYTHON)
 	$(call install,the package,.)
 
-$(TEST): pyproject.toml | $(PYTHON)
+$(TEST): pyproject.toml $(KERNELS) | $(PYTHON)
 	$(call install,the package and what its tests need,.[test])
 	@touch $(RUNTIME)
 
-$(BROWSER): pyproject.toml | $(PYTHON)
+$(BROWSER): pyproject.toml $(KERNELS) | $(PYTHON)
 	$(call install,the package and what its tests in a browser need,.[browser])
 	@touch $(RUNTIME) $(TEST)
 
-$(BENCH): pyproject.toml | $(PYTHON)
+$(BENCH): pyproject.toml $(KERNELS) | $(PYTHON)
 	@test -f benchmarks/__main__.py || \
 	  { echo 'make bench: expected the folder benchmarks, got no benchmarks in it' >&2; exit 1; }
 	$(call install,the package and what its benchmarks need,.[bench])
