@@ -11,5 +11,5 @@ class Block(NamedTuple):
         rows: how many they are.
     """
 
-    data: bytes
+    data: bytes | bytearray
     rows: int

@@ -19,14 +19,15 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pymysql.err import InternalError
 
 from etl_assets.csv_format import FORMULA_STARTS, NEUTRAL, CsvFormat
+from etl_assets.extract.broken_stream import NotUtf8Error, not_a_row
 from etl_assets.extract.packets import HEADER, Bytes, Positions, RowPackets
 
 NULL = 0xFB
 _LONGER = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 """First bytes of the longer lengths, and in how many bytes the length follows."""
+_LONGEST = max(_LONGER)
 
 _FIRST_MARK = 0xF5
 """The lowest of the eleven highest byte values, none of which occurs in UTF-8."""
@@ -36,20 +37,6 @@ _HEX = np.frombuffer(b"".join(b"%02X" % byte for byte in range(256)), np.uint16)
 """The two digits of each byte."""
 _SHORT = 64
 """Values of at most so many bytes are gathered byte by byte, longer ones copied each."""
-
-
-class NotUtf8Error(Exception):
-    """A text value that is not UTF-8.
-
-    Attributes:
-        column: the value's place in its row, from 0.
-        value: its bytes.
-    """
-
-    def __init__(self, column: int, value: bytes) -> None:
-        super().__init__(column, value)
-        self.column = column
-        self.value = value
 
 
 @dataclass(frozen=True)
@@ -294,6 +281,8 @@ def _split(rows: RowPackets, width: int) -> _Fields:
                 is_null = first == NULL
                 nulls[:, column] = is_null
                 length[is_null] = 0
+            if largest > _LONGEST:
+                raise not_a_row(width)
             if largest > NULL:
                 _read_longer_lengths(data, keep, first, at, length)
             lengths[:, column] = length
@@ -302,7 +291,7 @@ def _split(rows: RowPackets, width: int) -> _Fields:
     except IndexError:
         at[:] = -1
     if not np.array_equal(at, ends):
-        raise InternalError(f"Packet that does not hold a row of {width} columns")
+        raise not_a_row(width)
     fields = _Fields(data[keep], lengths.ravel(), nulls.ravel())
     fields.data[fields.separators] = 0
     return fields

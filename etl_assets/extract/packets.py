@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pymysql.constants import CR
-from pymysql.err import InternalError, OperationalError
+
+from etl_assets.extract.broken_stream import wrong_number
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Positions: TypeAlias = NDArray[np.intp]
@@ -30,8 +30,6 @@ _SEQUENCE = 3
 """Where the sequence number stands in the header."""
 EOF, ERR = 0xFE, 0xFF
 _EOF_LONGEST = 8
-_READ_LONGEST = 1 << 18
-"""Memory is set aside for as much as is asked for; a socket seldom has more at once."""
 
 _header = Struct("<I").unpack_from
 
@@ -53,14 +51,16 @@ class PacketReader:
     """The row packets of one result, read from a stream in large blocks.
 
     Arguments:
-        read: gives at least one byte and at most as many as asked for, none at the stream's end;
-            it must not wait for more than there is.
+        read_into: fills a buffer from its front with what there is, at least one byte, and gives
+            how many; it raises where the stream has ended.
         sequence: the sequence number that the first packet must have.
         block_bytes: at most so much is held at once; a row that is longer is read alone.
     """
 
-    def __init__(self, read: Callable[[int], bytes], sequence: int, block_bytes: int) -> None:
-        self._read = read
+    def __init__(
+        self, read_into: Callable[[memoryview], int], sequence: int, block_bytes: int
+    ) -> None:
+        self._read_into = read_into
         self._sequence = sequence
         self._buffer = memoryview(bytearray(max(block_bytes, HEADER)))
         self._filled = 0
@@ -149,17 +149,6 @@ class PacketReader:
             while taken < len(view):
                 taken += self._read_into(view[taken:])
 
-    def _read_into(self, target: memoryview) -> int:
-        """Read once; gives the number of bytes."""
-        try:
-            data = self._read(min(len(target), _READ_LONGEST))
-        except OSError as error:
-            raise _lost(f" ({error})") from error
-        if not data:
-            raise _lost()
-        target[: len(data)] = data
-        return len(data)
-
     def _drop(self, size: int) -> None:
         """Forget the buffer's first bytes."""
         rest = self._filled - size
@@ -172,13 +161,7 @@ class PacketReader:
         expected = np.arange(self._sequence, following).astype(np.uint8)
         wrong = np.flatnonzero(numbers != expected)
         if wrong.size:
-            number = numbers[wrong[0]]
-            if number == 0:
-                # MariaDB sends an error with number 0 when it shuts down.
-                raise _lost()
-            raise InternalError(
-                f"Packet sequence number wrong - got {number} expected {expected[wrong[0]]}"
-            )
+            raise wrong_number(int(numbers[wrong[0]]), int(expected[wrong[0]]))
         self._sequence = following % 256
 
 
@@ -245,10 +228,3 @@ def _is_final(payload: memoryview) -> bool:
     if not payload:
         return False
     return payload[0] == ERR or (payload[0] == EOF and len(payload) <= _EOF_LONGEST)
-
-
-def _lost(reason: str = "") -> OperationalError:
-    """The driver's own words for it."""
-    return OperationalError(
-        CR.CR_SERVER_LOST, f"Lost connection to MySQL server during query{reason}"
-    )

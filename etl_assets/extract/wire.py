@@ -19,14 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.extract.block import Block
-from etl_assets.extract.cells import NotUtf8Error, RowEncoder
-from etl_assets.extract.packets import PacketReader
+from etl_assets.extract.broken_stream import NotUtf8Error
+from etl_assets.extract.encoders import Encoding, new_encoder
 from etl_assets.private.pymysql import finish, hang_up, stream_of, take_over
 from etl_assets.source.mysql.lost_values import refuse_lost_values
 from etl_assets.source.query import ShardQuery
 
-BLOCK_BYTES = 1 << 19
-"""Large enough that array operations pay, small enough to stay in a core's own cache."""
+BLOCK_BYTES = 1 << 18
+"""Large enough that a call for each does not count, small enough for a core's own cache."""
 
 
 def extract_wire(
@@ -46,20 +46,22 @@ def extract_wire(
         sqlalchemy.exc.DBAPIError: what the server or the driver says, as `execute` would raise it.
         ShardError: a value is not UTF-8, or the server left a value out.
     """
-    _keep_freed_memory()
-    encoder = RowEncoder(
-        [column.is_binary for column in query.columns],
-        csv_format,
-        free_text=[column.is_free_text for column in query.columns],
-    )
     with _stream(connection, query) as driver:
-        packets = PacketReader(*stream_of(driver), block_bytes)
-        for rows in packets:
-            try:
-                yield Block(encoder.encode(rows), len(rows.starts) - 1)
-            except NotUtf8Error as error:
-                raise _not_utf8(query, error) from None
-        warned = _end(driver, packets.last)
+        read_into, sequence = stream_of(driver)
+        encoder = new_encoder(
+            Encoding(
+                binary=[column.is_binary for column in query.columns],
+                free_text=[column.is_free_text for column in query.columns],
+                csv_format=csv_format,
+                sequence=sequence,
+                block_bytes=block_bytes,
+            )
+        )
+        try:
+            yield from encoder.blocks(read_into)
+        except NotUtf8Error as error:
+            raise _not_utf8(query, error) from None
+        warned = _end(driver, encoder.last)
     if warned:
         refuse_lost_values(connection, query.shard)
 
@@ -92,16 +94,6 @@ def _stream(connection: Connection, query: ShardQuery) -> Iterator[Any]:
                 dialect=connection.dialect,
             ) from error  # fmt: skip
         raise
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library reuse the memory of one block for the next one.
-
-    It would hand freed blocks back to the system and have them mapped anew, a fifth of all time.
-    From mallopt(3) of glibc: when a mapped chunk is freed, its size becomes the threshold for
-    mapping and twice its size the one for trimming. Elsewhere this changes nothing.
-    """
-    bytearray(8 * BLOCK_BYTES)
 
 
 def _end(driver: Any, payload: bytes) -> bool:

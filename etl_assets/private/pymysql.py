@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+_MORE_THAN_AHEAD = 1 << 20
+
 
 def hang_up(driver: Any) -> None:
     """Close the socket of a driver's connection; what it has not read stays unread.
@@ -36,13 +38,28 @@ def take_over(driver: Any) -> bool:
     return bool(driver._next_seq_id == expected)
 
 
-def stream_of(driver: Any) -> tuple[Callable[[int], bytes], int]:
-    """How to read what the server sends, and the number of the next packet.
+def stream_of(driver: Any) -> tuple[Callable[[memoryview], int], int]:
+    """How to read what the server sends into a buffer, and the number of the next packet.
 
-    Not readinto1: it waits for the socket when what it has read ahead is not enough. Moved: see
-    what `Connection._read_packet` reads from.
+    Read are the bytes that there are, at least one; none at the stream's end. Moved: see what
+    `Connection._read_packet` reads from.
     """
-    return driver._rfile.read1, driver._next_seq_id
+    reader = driver._rfile
+    ahead = None
+
+    def read_into(target: memoryview) -> int:
+        nonlocal ahead
+        if ahead is None:
+            # What the driver has read ahead comes first; its buffer is empty from then on.
+            ahead = memoryview(reader.read1(_MORE_THAN_AHEAD))
+        if not ahead:
+            size: int = reader.raw.readinto(target)
+            return size
+        taken, ahead = ahead[: len(target)], ahead[len(target) :]
+        target[: len(taken)] = taken
+        return len(taken)
+
+    return read_into, driver._next_seq_id
 
 
 def finish(driver: Any, packet: Any) -> bool:

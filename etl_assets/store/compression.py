@@ -22,7 +22,7 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 class Compressor(Protocol):
     """What zlib's and zstandard's compressor objects have in common."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: bytes | bytearray, /) -> bytes | bytearray:
         """Take bytes; give what is ready."""
 
     def flush(self) -> bytes:
@@ -30,7 +30,7 @@ class Compressor(Protocol):
 
 
 class _Plain:
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: bytes | bytearray, /) -> bytes | bytearray:
         return data
 
     def flush(self) -> bytes:

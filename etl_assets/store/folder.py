@@ -30,7 +30,7 @@ class StagedFile(ABC):
         self._done = False
 
     @abstractmethod
-    def write(self, data: bytes) -> object:
+    def write(self, data: bytes | bytearray) -> object:
         """Append bytes."""
 
     @abstractmethod

@@ -189,7 +189,7 @@ class _LocalStagedFile(StagedFile):
         alias = self._temporary.name.replace(self.name, name, 1)
         return self._temporary.with_name(alias).exists()
 
-    def write(self, data: bytes) -> object:
+    def write(self, data: bytes | bytearray) -> object:
         self._is_durable = False
         write_all(self._file, data, str(self._final))
         return None

@@ -32,7 +32,7 @@ class NamelessFile:
         """Let go of it."""
         self._file.close()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append bytes."""
         write_all(self._file, data, self._location)
 
@@ -44,7 +44,7 @@ class NamelessFile:
             offset += len(block)
 
 
-def write_all(file: IO[bytes], data: bytes, location: str) -> None:
+def write_all(file: IO[bytes], data: bytes | bytearray, location: str) -> None:
     """Write to an unbuffered file, which may take less at a time.
 
     Raises:

@@ -144,13 +144,13 @@ class _Upload(StagedFile):
     def __init__(self, path: UPath) -> None:
         super().__init__(path.name)
         self._path = path
-        self._held: list[bytes] = []
+        self._held: list[bytes | bytearray] = []
         self._size = 0
         self._file: Any = None
         if path.protocol not in _PUT_WHOLE:
             self._begin()
 
-    def write(self, data: bytes) -> object:
+    def write(self, data: bytes | bytearray) -> object:
         if self._file is None:
             self._held.append(data)
             self._size += len(data)

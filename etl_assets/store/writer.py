@@ -45,7 +45,7 @@ def write_records(
     """
     digest = hashlib.sha256()
 
-    def store(data: bytes) -> None:
+    def store(data: bytes | bytearray) -> None:
         staged.write(data)
         digest.update(data)
 
@@ -57,7 +57,7 @@ def write_records(
     with ThreadPoolExecutor(1, "store") as thread:
         stored = thread.submit(sink.take, csv_format.head(tuple(names)))
         for block in blocks:
-            first = first or block.data
+            first = first or bytes(block.data)
             rows += block.rows
             stored.result()
             on_progress(rows, sink.size)
@@ -101,12 +101,12 @@ def write_part(
 class _Sink:
     """Compresses and stores what it is given, in turn."""
 
-    def __init__(self, store: Callable[[bytes], None], csv_format: CsvFormat) -> None:
+    def __init__(self, store: Callable[[bytes | bytearray], object], csv_format: CsvFormat) -> None:
         self._store = store
         self._pack = compressor(csv_format.compression)
         self.size = 0
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | bytearray) -> None:
         """The next bytes of the file."""
         self.keep(self._pack.compress(data))
 
@@ -114,7 +114,7 @@ class _Sink:
         """No more bytes to compress."""
         self.keep(self._pack.flush())
 
-    def keep(self, data: bytes) -> None:
+    def keep(self, data: bytes | bytearray) -> None:
         """Bytes as they are stored."""
         if data:
             self._store(data)

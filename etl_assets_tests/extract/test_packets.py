@@ -1,20 +1,13 @@
 """Packets to whole rows, wherever a read ends."""
 
-import io
-import socket
-import ssl
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pymysql.err import InternalError, OperationalError
 
 from etl_assets.extract.packets import HEADER, PacketReader, _likely_ends, _packet_ends
-from etl_assets_tests.support.certificates import make_certificate
 from etl_assets_tests.support.packets_of import EOF, MAX_PAYLOAD, packets_of, reader_of
 
 # A row cannot begin with 0xFF, nor with 0xFE unless it is over 16 MiB long.
@@ -129,65 +122,3 @@ def test_a_block_is_as_full_as_the_buffer_allows() -> None:
     blocks = list(PacketReader(reader_of(stream, (7,)), 0, block_bytes=100))
 
     assert [len(block.starts) - 1 for block in blocks] == [10] * 10
-
-
-def test_a_connection_that_ends_in_a_row_is_lost() -> None:
-    stream = io.BytesIO(packets_of([b"\x01a", b"\x05abcde"])[:-2])
-
-    with pytest.raises(OperationalError, match="Lost connection") as caught:
-        list(PacketReader(stream.read, 0, 100))
-    assert caught.value.args[0] == 2013
-
-
-def test_a_socket_that_fails_is_a_lost_connection() -> None:
-    def read(_: int) -> bytes:
-        raise TimeoutError("timed out")
-
-    with pytest.raises(OperationalError, match="timed out") as caught:
-        list(PacketReader(read, 0, 100))
-    assert caught.value.args[0] == 2013
-
-
-@pytest.mark.parametrize("block_bytes", [1, 1000])
-def test_a_packet_out_of_order_is_refused(block_bytes: int) -> None:
-    stream = packets_of([b"\x01a"], first=5) + packets_of([b"\x01b", EOF], first=7)
-
-    with pytest.raises(InternalError, match="got 7 expected 6"):
-        payloads_read(stream, first=5, block_bytes=block_bytes)
-
-
-def test_a_packet_numbered_zero_is_a_server_that_shuts_down() -> None:
-    stream = packets_of([b"\x01a"], first=5) + packets_of([ERROR], first=0)
-
-    with pytest.raises(OperationalError, match="Lost connection"):
-        payloads_read(stream, first=5)
-
-
-@pytest.fixture
-def tls_pair(tmp_path: Path) -> Iterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
-    """Both ends of an encrypted connection."""
-    key, certificate = make_certificate(tmp_path)
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(certificate, key)
-    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client_context.check_hostname = False
-    client_context.verify_mode = ssl.CERT_NONE
-    left, right = socket.socketpair()
-    with ThreadPoolExecutor(1) as pool:
-        accepted = pool.submit(server_context.wrap_socket, left, server_side=True)
-        with client_context.wrap_socket(right) as client, accepted.result() as server:
-            yield server, client
-
-
-def test_rows_come_through_tls(tls_pair: tuple[ssl.SSLSocket, ssl.SSLSocket]) -> None:
-    server, client = tls_pair
-    rows = [b"\x03abc", b"\xfc\x00\x80" + bytes(1 << 15), b"\x01z"] * 50
-    with ThreadPoolExecutor(1) as pool:
-        # No end of the stream follows: the reader must know from the packets that all is read.
-        sent = pool.submit(server.sendall, packets_of([*rows, EOF]))
-        reader = PacketReader(client.makefile("rb").read1, 0, 100_000)
-        blocks = list(reader)
-        sent.result()
-
-    assert sum(len(block.starts) - 1 for block in blocks) == len(rows)
-    assert reader.last == EOF

@@ -36,7 +36,7 @@ def test_rows_bytes_and_hash_are_of_the_stored_file(
     written, _ = write(LocalFolder(tmp_path), CsvFormat(compression=compression), BLOCKS)
     stored = (tmp_path / "t.csv").read_bytes()
     assert written == Written(
-        first=BLOCKS[0].data,
+        first=bytes(BLOCKS[0].data),
         rows=3,
         bytes=len(stored),
         sha256=hashlib.sha256(stored).hexdigest(),

@@ -47,7 +47,7 @@ def result_of(rows: Iterable[Row], first: int = 0, end: bytes = EOF) -> bytes:
     return packets_of([*map(row_payload, rows), end], first)
 
 
-def reader_of(stream: bytes, sizes: Sequence[int]) -> Callable[[int], bytes]:
+def reader_of(stream: bytes, sizes: Sequence[int]) -> Callable[[memoryview], int]:
     """A stream that gives at most `sizes[0]` bytes, then `sizes[1]`, and round again.
 
     It fails where it is asked for more than there is: a live connection would wait for ever.
@@ -55,9 +55,9 @@ def reader_of(stream: bytes, sizes: Sequence[int]) -> Callable[[int], bytes]:
     source = io.BytesIO(stream)
     limits: Iterator[int] = cycle(sizes)
 
-    def read(size: int) -> bytes:
-        assert size > 0, "asked for nothing"
+    def read_into(target: memoryview) -> int:
+        assert target, "asked for nothing"
         assert source.tell() < len(stream), "asked for more than the server sends"
-        return source.read(min(size, next(limits)))
+        return source.readinto(target[: next(limits)])
 
-    return read
+    return read_into
