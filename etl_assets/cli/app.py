@@ -1,6 +1,7 @@
 """The commands and their options. Each command imports what it needs when it is called."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,8 +54,30 @@ def _names_and_keys(
     return tuple(word for word in words if word not in keys), partitions + keys
 
 
+def _version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    del option
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from etl_assets.extract.encoders import encoder_name  # noqa: PLC0415
+
+    click.echo(
+        f"etl-assets {version('etl-assets')} (encoder: {encoder_name()}; "
+        f"dagster {version('dagster')}, Python {platform.python_version()})"
+    )
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="etl-assets")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the versions and the encoder of MySQL's rows, and exit.",
+)
 def cli() -> None:
     """Sharded MySQL tables to CSV as Dagster assets."""
 

@@ -12,6 +12,7 @@ from etl_assets.export.services import Services
 from etl_assets.export.split.export import export_split
 from etl_assets.export.task import Exported, ShardTask
 from etl_assets.export.whole import export_whole
+from etl_assets.extract import writer_of
 from etl_assets.source.failures import is_transient, pauses, shard_error
 from etl_assets.store.commit import StagedShard
 from etl_assets.store.folder import Folder, StagedFile
@@ -103,5 +104,6 @@ def _manifest(
         csv=recipe.csv,
         query=recipe.query,
         rows_outside=exported.counts.outside,
+        writer=writer_of(query),
     )
     return manifest if task.limit is None else manifest.model_copy(update={"sample": task.limit})

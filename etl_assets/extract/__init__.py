@@ -1,6 +1,7 @@
 """A SELECT to blocks of CSV bytes."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from sqlalchemy.engine import Connection
 
@@ -23,3 +24,13 @@ def extract(connection: Connection, query: ShardQuery, csv_format: CsvFormat) ->
     from etl_assets.extract.rows import extract_rows  # noqa: PLC0415
 
     return extract_rows(connection, query, csv_format)
+
+
+def writer_of(query: ShardQuery) -> str:
+    """What a manifest says of who wrote its file: this version, and what has encoded the rows."""
+    encoder = "rows"
+    if query.backend.extractor == "wire":
+        from etl_assets.extract.encoders import encoder_name  # noqa: PLC0415
+
+        encoder = encoder_name()
+    return f"etl-assets {version('etl-assets')} ({encoder})"

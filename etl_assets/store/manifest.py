@@ -169,7 +169,8 @@ class ShardManifest(_Record):
     `bytes` and `sha256` are of the stored file, `seconds` is the time from the connection to the
     staged file, `source_rows` is the server's count in the same snapshot (null: not asked for),
     `rows_outside` its count of the rows that are in no window at all (null for a snapshot table),
-    and `sample` is there only for a trial of at most so many rows.
+    `writer` the version that wrote it and what encoded its rows (empty in older ones), and `sample`
+    is there only for a trial of at most so many rows.
     """
 
     table: str
@@ -191,6 +192,7 @@ class ShardManifest(_Record):
     csv: CsvFormat
     query: QueryRecord
     rows_outside: int | None = None
+    writer: str = ""
     sample: int | None = None
 
     @property

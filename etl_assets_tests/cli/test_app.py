@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from etl_assets import kernels
 from etl_assets.cli.app import run
 from etl_assets_tests.support.command import started_etl_assets
 from etl_assets_tests.support.shop import CONFIG, DAY, EXPORT, Shop
@@ -160,3 +162,16 @@ def test_ui_refuses_a_wrong_configuration_before_anything_starts(folder: Path) -
     done = started_etl_assets(folder, "ui")
     assert (done.code, len(done.problems)) == (2, 1)
     assert is_untouched(folder)
+
+
+def test_the_version_says_which_encoder_is_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(kernels.SWITCH, "off")
+
+    monkeypatch.setattr(sys, "argv", ["etl-assets", "--version"])
+
+    assert run() == 0
+
+    told = capsys.readouterr().out
+    assert told.startswith(f"etl-assets {version('etl-assets')} (encoder: numpy; dagster 1.")

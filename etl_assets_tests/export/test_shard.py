@@ -5,10 +5,12 @@ import secrets
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
+from etl_assets import kernels
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.source.drift import compare
@@ -158,6 +160,17 @@ def test_values_equal_the_driver_s_own(server: Server, database: str, exporter: 
         [str(number), text]
         for number, text in server.execute(f"SELECT id, v FROM {database}.t ORDER BY id")
     ]
+
+
+@pytest.mark.parametrize(("switch", "encoder"), [("on", "kernel"), ("off", "numpy")])
+def test_the_manifest_says_what_has_encoded_the_rows(
+    orders: str, exporter: Exporter, monkeypatch: pytest.MonkeyPatch, switch: str, encoder: str
+) -> None:
+    monkeypatch.setenv(kernels.SWITCH, switch)
+
+    export = exporter.export(orders, "t", table_config())
+
+    assert export.manifest.writer == f"etl-assets {version('etl-assets')} ({encoder})"
 
 
 def test_a_trial_is_cut_at_its_limit_and_says_so(orders: str, exporter: Exporter) -> None:
