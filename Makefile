@@ -19,6 +19,8 @@ TEST := $(VENV)/.installed-test
 BROWSER := $(VENV)/.installed-browser
 BENCH := $(VENV)/.installed-bench
 NEWEST := .venv-newest
+# What the compiled kernels do is tried without them as well.
+KERNELS_WORK := extract conformance export/test_shard.py
 # What tells soonest that a library has changed: what is private of others, and a whole export.
 CORE := private defs steps instance \
 	cli/test_export.py::test_an_export_writes_every_shard_and_exits_0
@@ -43,6 +45,8 @@ demo: $(RUNTIME) ## seed a small sharded shop in SQLite files and export it
 
 test: server $(TEST) ## run the whole test suite against a database server of its own
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@test -n '$(PYTEST_ARGS)' || ETL_ASSETS_KERNELS=off $(PYTHON) -m pytest -n $(WORKERS) \
+	  --dist worksteal $(addprefix etl_assets_tests/,$(KERNELS_WORK))
 
 test-ui: chromium $(BROWSER) ## click through Dagster's UI in a real browser
 	@$(PYTHON) -m pytest etl_assets_tests/browser \
