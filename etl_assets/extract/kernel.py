@@ -255,7 +255,6 @@ class PacketEncoder:
         at: cython.p_uchar
         end: cython.p_uchar
         out: cython.p_uchar
-        target: cython.p_uchar
         first: cython.uchar
         whole: cython.Py_ssize_t
         length: cython.Py_ssize_t
@@ -317,31 +316,20 @@ class PacketEncoder:
                 elif kinds[column] and self._is_formula(at, size):
                     out = self._neutral(at, size, out)
                 else:
-                    target = out
                     found = high = 0
                     place = 0
                     while place + 8 <= size:
                         memcpy(cython.address(word), at + place, 8)
-                        memcpy(target + place, cython.address(word), 8)
+                        memcpy(out + place, cython.address(word), 8)
                         high |= word
-                        found |= (
-                            _zeros(word ^ commas)
-                            | _zeros(word ^ quotes)
-                            | _zeros(word ^ returns)
-                            | _zeros(word ^ feeds)
-                        )
+                        found |= _special(word, commas, quotes, returns, feeds)
                         place += 8
                     if place < size:
                         memcpy(cython.address(word), at + place, 8)
                         word &= (cython.cast(cython.ulonglong, 1) << 8 * (size - place)) - 1
-                        memcpy(target + place, cython.address(word), 8)
+                        memcpy(out + place, cython.address(word), 8)
                         high |= word
-                        found |= (
-                            _zeros(word ^ commas)
-                            | _zeros(word ^ quotes)
-                            | _zeros(word ^ returns)
-                            | _zeros(word ^ feeds)
-                        )
+                        found |= _special(word, commas, quotes, returns, feeds)
                     if high & highs and not _is_utf8(at, size):
                         out = cython.NULL
                     elif (
@@ -510,6 +498,26 @@ def _little_endian(at: cython.p_uchar, size: cython.Py_ssize_t) -> cython.Py_ssi
 def _zeros(word: cython.ulonglong) -> cython.ulonglong:
     """Highest bits of bytes: any is set just when a byte of the word is zero."""
     return (word - _ONES) & ~word
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def _special(
+    word: cython.ulonglong,
+    commas: cython.ulonglong,
+    quotes: cython.ulonglong,
+    returns: cython.ulonglong,
+    feeds: cython.ulonglong,
+) -> cython.ulonglong:
+    """As `_zeros`, for the bytes that need quotes; each of them is given as a word full of it."""
+    return (
+        _zeros(word ^ commas)
+        | _zeros(word ^ quotes)
+        | _zeros(word ^ returns)
+        | _zeros(word ^ feeds)
+    )
 
 
 @cython.cfunc
