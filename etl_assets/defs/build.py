@@ -92,7 +92,7 @@ def _definitions(
             explain_failed_runs,
             one_object(newest_sensor(config, tables, specs, keys.newest)),
             *(
-                one_object(retry_sensor(table, table.settings.retry_failed, specs, keys.csv))
+                one_object(retry_sensor(table, table.settings.retry_failed, specs))
                 for table in tables
                 if table.settings.retry_failed is not None
             ),

@@ -161,7 +161,7 @@ def look(
         return Found(due, False, True, f"{was_due}; a run has ten minutes to begin.")
     why = _why(table.name, due, runs)
     do = f"Materialize {due}, or run: {catch_up_command(table.name, [due])}"
-    return Found(due, False, False, f"{was_due} and is missing. {why}\n{do}")
+    return Found(due, False, False, f"{was_due} and is missing. {why}\n\n{do}")
 
 
 def _due(instance: dg.DagsterInstance, config: ExportConfig, table: LogicalTable) -> str | None:

@@ -4,7 +4,7 @@ It looks at runs that have failed, and requests the shards that are missing afte
 within minutes is tried again by the shard's own step: that does not belong here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from etl_assets.defs.asset_keys import job_name
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.partitions import refuse_old_snapshot, window_of
 from etl_assets.defs.readable import counted
+from etl_assets.defs.run_facts import is_trial
 from etl_assets.errors import UsageError
 from etl_assets.private.dagster import (
     PARENT_RUN_ID_TAG,
@@ -33,12 +34,10 @@ _MEMORY = timedelta(days=1)
 """How long after its time a retry is made up for: by then another schedule's tick has come."""
 
 
-def retry_sensor(
-    table: LogicalTable, retry: RetryConfig, specs: AssetSpecs, csv: str
-) -> dg.SensorDefinition:
+def retry_sensor(table: LogicalTable, retry: RetryConfig, specs: AssetSpecs) -> dg.SensorDefinition:
     """Requests the failed shards of a run again, some time after its end, some times.
 
-    It runs unless it is stopped: the configuration asks for it. `csv` is the key of the IO manager.
+    It runs unless it is stopped: the configuration asks for it.
     """
     retries = _Retries(
         table,
@@ -46,7 +45,6 @@ def retry_sensor(
         frozenset(
             [specs.tables[table.name].key, *(specs.shards[shard].key for shard in table.shards)]
         ),
-        csv,
     )
 
     def tick(context: dg.SensorEvaluationContext) -> Iterator[Any]:
@@ -85,7 +83,6 @@ class _Retries:
     table: LogicalTable
     retry: RetryConfig
     keys: frozenset[dg.AssetKey]
-    csv: str
 
     def failed(self, context: dg.SensorEvaluationContext, now: datetime) -> Iterator[dg.RunRecord]:
         """Of each window that may be exported the newest run that has failed."""
@@ -133,7 +130,7 @@ class _Retries:
         self, context: dg.SensorEvaluationContext, run: dg.DagsterRun
     ) -> frozenset[dg.AssetKey]:
         """What of the logical table a run was to export; nothing where it was a trial."""
-        if not _is_of_this_location(context, run) or _limit(run.run_config, self.csv) is not None:
+        if not _is_of_this_location(context, run) or is_trial(run.run_config):
             return frozenset()
         # Dagster calls no selection None or an empty one.
         if run.asset_selection:
@@ -175,11 +172,6 @@ def _materialized(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.As
         went_on = current.tags.get(RESUME_RETRY_TAG) == "true" and current.parent_run_id
         current = instance.get_run_by_id(went_on) if went_on else None
     return found
-
-
-def _limit(run_config: Mapping[str, Any], csv: str) -> object:
-    """The number of rows that a run was limited to."""
-    return run_config.get("resources", {}).get(csv, {}).get("config", {}).get("limit")
 
 
 def _is_of_this_location(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:

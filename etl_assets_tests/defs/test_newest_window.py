@@ -74,8 +74,8 @@ def test_a_missing_window_is_told_when_it_is_late_and_a_backfill_does_not_hide_i
     waits = f"{DUE}; a run has ten minutes to begin."
     assert said(daemon, "2026-11-04 00:15") == (True, waits)
     none = (
-        f"{DUE} and is missing. No run has exported it: see that the daemon and the schedule run.\n"
-        f"Materialize 2026-11-03, or run: {COMMAND}"
+        f"{DUE} and is missing. No run has exported it: see that the daemon and the schedule run."
+        f"\n\nMaterialize 2026-11-03, or run: {COMMAND}"
     )
     assert said(daemon, "2026-11-04 00:30") == (False, none)
     export(daemon, DAYS[0])
