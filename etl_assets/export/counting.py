@@ -26,13 +26,10 @@ def counted(snapshot: Snapshot, query: ShardQuery, column: str | None) -> Counts
 
     `column` cuts the windows; None for a snapshot table.
     """
-    execute = snapshot.connection.execute
     if query.outside is None or column is None:
         return Counts(count_rows(snapshot, query))
-    if query.backend.has_index(snapshot.connection, query.shard, column):
-        inside = count_rows(snapshot, query)
-        return Counts(inside, int(execute(query.count_outside).scalar_one()))
-    inside, outside = map(int, execute(query.both_counts).one())
+    asked = query.counts_by_index if column.lower() in snapshot.indexed else query.both_counts
+    inside, outside = map(int, snapshot.connection.execute(asked).one())
     return Counts(inside, min(outside, MOST_OUTSIDE))
 
 

@@ -17,7 +17,8 @@ def query_of(
             export than the account may see.
     """
     shard, table, own = task.shard, task.table, snapshot.columns
-    snapshot.backend.refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
+    if not snapshot.is_seen_whole:
+        snapshot.backend.refuse_hidden_columns(snapshot.connection, shard, own, table.columns)
     columns = selected_columns(shard, united or own, table.columns)
     return ShardQuery(
         shard=shard,

@@ -53,12 +53,23 @@ class TableSize:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A connection inside its transaction, and what the shard table looks like in it."""
+    """A connection inside its transaction, and what the shard table looks like in it.
+
+    Attributes:
+        connection: inside its transaction.
+        info: of which moment it is.
+        columns: of the shard table.
+        backend: the kind of database.
+        indexed: the columns that an index begins with, in lower case.
+        is_seen_whole: whether the account is known to see all columns of the table.
+    """
 
     connection: Connection
     info: SnapshotInfo
     columns: Columns
     backend: "Backend"
+    indexed: frozenset[str] = frozenset()
+    is_seen_whole: bool = False
 
 
 class Backend(ABC):

@@ -35,7 +35,6 @@ class SnapshotInfo:
         taken_at: when the transaction began.
         parts: how many transactions read the rows, each a range of the key; None for a single one.
         locked: whether nobody could write while these began; None for a single one.
-        address: which server it is, behind a name that may stand for several; empty for a file.
     """
 
     server: str
@@ -46,7 +45,6 @@ class SnapshotInfo:
     taken_at: datetime
     parts: int | None = None
     locked: bool | None = None
-    address: str = ""
 
     def of_parts(self, parts: int, *, locked: bool) -> "SnapshotInfo":
         """What is to be said of several transactions, of which this is the first."""

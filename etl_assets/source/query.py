@@ -75,12 +75,16 @@ class ShardQuery:
         return sa.select(sa.func.count()).select_from(limited.subquery())
 
     @property
-    def count_outside(self) -> sa.Select[Any]:
-        """How many rows no window holds, at most MOST_OUTSIDE: history may be long."""
+    def counts_by_index(self) -> sa.Select[Any]:
+        """`count`, and how many rows no window holds, at most MOST_OUTSIDE: history may be long.
+
+        Each is a query of its own, which an index can serve.
+        """
         assert self.outside is not None
         one: sa.ColumnElement[Any] = sa.literal_column("1")
         rows = sa.select(one).select_from(self._source).where(self.outside).limit(MOST_OUTSIDE)
-        return sa.select(sa.func.count()).select_from(rows.subquery())
+        outside = sa.select(sa.func.count()).select_from(rows.subquery())
+        return sa.select(self.count.scalar_subquery(), outside.scalar_subquery())
 
     @property
     def both_counts(self) -> sa.Select[Any]:

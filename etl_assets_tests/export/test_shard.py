@@ -15,7 +15,7 @@ from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
 from etl_assets.source.drift import compare
 from etl_assets.tables.topology import LogicalTable, Shard
-from etl_assets_tests.support.exporting import HOST, Exporter, table_config
+from etl_assets_tests.support.exporting import HOST, Exporter, day, table_config
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server
 
 NAMES = ["sp ace", "sla/sh", "back`tick", "汉字表", "..", "a-b", "a_b", "per%cent", "co:lon", 'q"']
@@ -45,6 +45,28 @@ def test_the_condition_reaches_the_server_as_it_stands(
         [str(value) for value in row] for row in expected
     ]
     assert export.manifest.rows == export.manifest.source_rows == len(expected) == 400
+
+
+@pytest.mark.parametrize("column", [None, "created_at"])
+def test_a_further_shard_of_a_connection_costs_five_round_trips(
+    server: Server, orders: str, exporter: Exporter, column: str | None
+) -> None:
+    def asked() -> int:
+        with engines.get(HOST, orders).connect() as connection:
+            found = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Questions'").one()[1]
+        return int(found)
+
+    server.execute(f"CREATE TABLE {orders}.u LIKE {orders}.t")
+    engines = exporter.engines()
+    settings, first = table_config(column), day("2026-11-01") if column else None
+    exporter.export(orders, "t", settings, engines=engines, first=first)
+    before = asked()
+    exporter.export(orders, "u", settings, engines=engines, first=first)
+    keeps_log = int(server.execute("SELECT @@log_bin")[0][0])
+    # The snapshot, what the table looks like, what is counted, the rows, and the end.
+    of_asked = 2
+    assert asked() - before - of_asked == (7 if keeps_log else 5)
+    engines.dispose()
 
 
 def test_columns_can_be_included_in_the_table_s_order(orders: str, exporter: Exporter) -> None:

@@ -193,7 +193,7 @@ def test_a_window_s_instants_are_in_utc() -> None:
 
 def test_a_snapshot_is_recorded_as_it_is_known() -> None:
     place = Position("binlog.7", 42, None, exact=True)
-    info = SnapshotInfo("mysql", "9.7", "REPEATABLE READ", place, True, BEGAN, address="db-1")
+    info = SnapshotInfo("mysql", "9.7", "REPEATABLE READ", place, True, BEGAN)
     whole = SnapshotRecord.of(info).as_json()
     assert whole == {
         "server": "mysql",

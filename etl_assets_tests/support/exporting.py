@@ -110,7 +110,12 @@ class Exporter:
         on_progress: Callable[[Progress], None] | None = None,
         **options: Any,
     ) -> StagedShard:
-        """Stage one shard table; `spare` is a service, the other options are the task's."""
+        """Stage one shard table.
+
+        `spare` and `engines` are services, the other options are the task's. Engines that are not
+        given are closed at the end.
+        """
+        given: Engines | None = options.pop("engines", None)
         spare = {"spare": options.pop("spare")} if "spare" in options else {}
         task = ShardTask(
             shard=Shard("orders", HOST, database, table),
@@ -124,7 +129,7 @@ class Exporter:
                 **options,
             },
         )
-        engines = self.engines()
+        engines = self.engines() if given is None else given
         try:
             services = Services(
                 engines,
@@ -135,7 +140,8 @@ class Exporter:
             )
             return stage_shard(task, open_folder(str(self.folder)), services)
         finally:
-            engines.dispose()
+            if given is None:
+                engines.dispose()
 
     def files(self) -> Sequence[str]:
         """Everything in the folder, temporary files too."""

@@ -20,6 +20,7 @@ from etl_assets.export.task import Exported, Progress, ShardTask
 from etl_assets.export.whole import export_whole
 from etl_assets.extract import extract
 from etl_assets.source.backend import Snapshot
+from etl_assets.source.mysql.session import address_of
 from etl_assets.source.query import ShardQuery
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.folder import Folder, StagedFile
@@ -116,8 +117,8 @@ class _SplitExport:
         if self._locked:
             parts.until(lambda part: part.opened, lambda: self._report(parts))
             # A name may stand for several replicas, of which the lock has held one.
-            seen = {part.opened.info.address for part in parts.parts if part.opened is not None}
-            if seen | {snapshot.info.address} != {self._plan.address}:
+            seen = {part.opened.address for part in parts.parts if part.opened is not None}
+            if seen | {address_of(snapshot.connection)} != {self._plan.address}:
                 self._locked = False
                 self._why_not = "the host's name leads to several servers"
         parts.read(counting=self._task.count and not self._locked)

@@ -8,7 +8,6 @@
 
 from typing import Literal, NamedTuple
 
-from etl_assets.source.moment import SnapshotInfo
 from etl_assets.tables.columns import Column
 
 BEGIN = "begin"
@@ -22,10 +21,15 @@ class Reached(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A part's snapshot is open, and shows this of the table."""
+    """A part's snapshot is open, and shows this of the table.
+
+    Attributes:
+        columns: of the table.
+        address: which server it is on, by what that says of itself: a name may stand for several.
+    """
 
     columns: tuple[Column, ...]
-    info: SnapshotInfo
+    address: str
 
 
 class ReadRows(NamedTuple):

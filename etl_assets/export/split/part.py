@@ -26,6 +26,7 @@ from etl_assets.private.multiprocessing import Descriptor
 from etl_assets.processes import end_with
 from etl_assets.source.engines import Engines
 from etl_assets.source.key_range import KeyRange
+from etl_assets.source.mysql.session import address_of
 from etl_assets.source.snapshot import open_snapshot
 from etl_assets.store.nameless import NamelessFile
 from etl_assets.store.writer import write_part
@@ -81,7 +82,7 @@ def _export(
 ) -> Done:
     task = order.task
     with open_snapshot(order.engines, task.shard, _Moment(step)) as snapshot:
-        step.send(Opened(snapshot.columns, snapshot.info))
+        step.send(Opened(snapshot.columns, address_of(snapshot.connection)))
         query = query_of(task, snapshot, order.united, order.part)
         report = _Reporter(step)
         order_to_read: ReadRows = step.recv()

@@ -42,11 +42,12 @@ class MySql(Backend):
     ) -> Iterator[Snapshot]:
         with dropped_on_error(connection, shard):
             pin_session(connection)
-            info = begin_snapshot(connection, shard, moment)
-            columns = self.columns(connection, shard)
-            if not columns:
+            info, table = begin_snapshot(connection, shard, moment)
+            if not table.columns:
                 provoke(connection, self.table(shard))
-            yield Snapshot(connection, info, columns, self)
+            yield Snapshot(
+                connection, info, table.columns, self, table.indexed, table.is_seen_whole
+            )
         # All that was wanted has come: a server that leaves only now takes nothing back.
         with suppress(DBAPIError):
             connection.rollback()

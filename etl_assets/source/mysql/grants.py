@@ -1,6 +1,5 @@
 """Columns that an account may not see: servers leave them out of what they tell of a table."""
 
-import re
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -9,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_assets.config import ColumnSelection
 from etl_assets.errors import ShardError
+from etl_assets.source.mysql.definition import columns_in, name_in_sql, show_create
 from etl_assets.source.mysql.failures import error_number
-from etl_assets.source.mysql.text import text_of
 from etl_assets.tables.columns import Column
 from etl_assets.tables.topology import Shard
 
@@ -20,8 +19,6 @@ _IS_VIEW = sa.text(
     "SELECT TABLE_TYPE LIKE '%VIEW' FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
 )
-
-_QUOTED = re.compile(r"`[^`]*+`|'(?:[^'\\]|\\.)*+'", re.DOTALL)
 
 
 def refuse_hidden_columns(
@@ -61,18 +58,14 @@ def _hides_columns(connection: Connection, shard: Shard, seen: int) -> bool:
     view does not have.
     """
     names = {"database": shard.database, "name": shard.shard_table}
-    is_view = int(connection.execute(_IS_VIEW, names).scalar() or 0)
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    table = f"{quote(shard.database)}.{quote(shard.shard_table)}"
     try:
-        if is_view:
+        if int(connection.execute(_IS_VIEW, names).scalar() or 0):
+            table = name_in_sql(connection, shard)
             connection.exec_driver_sql(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608
             return False
-        definition = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()[1]
+        text = show_create(connection, shard)
     except DBAPIError as error:
         if error_number(error) == _DENIED:
             return True
         raise
-    # One line each; those of keys and constraints begin with a word. Names may hold line breaks.
-    lines = _QUOTED.sub("`", text_of(definition)).split("\n")
-    return sum(line.startswith("  `") for line in lines) > seen
+    return text is not None and columns_in(text) > seen

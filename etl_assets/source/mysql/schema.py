@@ -44,6 +44,12 @@ _ENGINE = sa.text(
     "SELECT ENGINE FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name"
 )
+_ENGINE_AND_INDEXED = sa.text(
+    "SELECT 1, ENGINE FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name "
+    "UNION ALL SELECT 0, COLUMN_NAME FROM information_schema.STATISTICS "
+    "WHERE TABLE_SCHEMA = :database AND TABLE_NAME = :name AND SEQ_IN_INDEX = 1"
+)
 _LEADS_INDEX = sa.text(
     "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = :database "
     "AND TABLE_NAME = :name AND COLUMN_NAME = :column AND SEQ_IN_INDEX = 1"
@@ -98,6 +104,20 @@ def engine_of(connection: Connection, shard: Shard) -> str | None:
     """The engine that stores a table; None of a view, and where it is not there."""
     engine = connection.execute(_ENGINE, _names(shard)).scalar()
     return None if engine is None else text_of(engine)
+
+
+def engine_and_indexed(connection: Connection, shard: Shard) -> tuple[str | None, frozenset[str]]:
+    """`engine_of` a table, and the columns that an index begins with, in lower case."""
+    engine, indexed = None, set()
+    for is_engine, name in connection.execute(_ENGINE_AND_INDEXED, _names(shard)):
+        if name is None:
+            # A view has no engine, and an index on an expression no column.
+            continue
+        if int(is_engine):
+            engine = text_of(name)
+        else:
+            indexed.add(text_of(name).lower())
+    return engine, frozenset(indexed)
 
 
 def has_index(connection: Connection, shard: Shard, column: str) -> bool:

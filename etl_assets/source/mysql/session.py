@@ -12,29 +12,31 @@ from sqlalchemy.engine import Connection
 
 from etl_assets.source.moment import SnapshotInfo
 from etl_assets.source.mysql.binlog import position_around
-from etl_assets.source.mysql.schema import engine_of
+from etl_assets.source.mysql.definition import TableDefinition, definition_of
 from etl_assets.source.mysql.text import text_of
 from etl_assets.tables.topology import Shard
 
-_PIN = (
-    "SET SESSION time_zone = '+00:00'",
+_PIN = {
+    "time_zone": "'+00:00'",
     # A server may have been told to cut every result short.
-    "SET SESSION sql_select_limit = 18446744073709551615",
+    "sql_select_limit": "18446744073709551615",
     # The time the server waits for a slow reader: a slow disk is not a lost client.
-    "SET SESSION net_write_timeout = 3600",
-    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "net_write_timeout": "3600",
     # By its quotes a column is known in the text of SHOW CREATE TABLE.
-    "SET SESSION sql_quote_show_create = 1",
-)
-_PIN_MARIADB = (
-    "SET SESSION max_statement_time = 0",
+    "sql_quote_show_create": "1",
+}
+_PIN_MARIADB = {
+    "max_statement_time": "0",
     # So many warnings are kept, 64 by default: one that tells of a lost value must be among them.
     # On MySQL they are 1024, and more would need a privilege.
-    "SET SESSION max_error_count = 65535",
-)
-_PIN_MYSQL = ("SET SESSION max_execution_time = 0",)
+    "max_error_count": "65535",
+}
+_PIN_MYSQL = {"max_execution_time": "0"}
+# Its variable has another name on each kind of server.
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 _PINNED = "etl_assets_pinned"
+_SERVER = "etl_assets_server"
 
 _TRANSACTIONAL_ENGINES = frozenset({"InnoDB", "ROCKSDB", "TokuDB"})
 
@@ -44,8 +46,10 @@ def pin_session(connection: Connection) -> None:
     dialect: Any = connection.dialect
     # What the connection's earlier shards have set holds still.
     if not connection.info.get(_PINNED):
-        for statement in (*_PIN, *(_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)):
-            connection.exec_driver_sql(statement)
+        pins = _PIN | (_PIN_MARIADB if dialect.is_mariadb else _PIN_MYSQL)
+        values = ", ".join(f"SESSION {name} = {value}" for name, value in pins.items())
+        connection.exec_driver_sql(f"SET {values}")
+        connection.exec_driver_sql(_ISOLATION)
         connection.info[_PINNED] = True
 
 
@@ -57,19 +61,32 @@ def address_of(connection: Connection) -> str:
 
 def begin_snapshot(
     connection: Connection, shard: Shard, moment: AbstractContextManager[object]
-) -> SnapshotInfo:
-    """Begin a transaction inside `moment`, and say of which moment it is."""
+) -> tuple[SnapshotInfo, TableDefinition]:
+    """Begin a transaction inside `moment`; gives which moment it is, and the table in it."""
     dialect: Any = connection.dialect
+    version, keeps_log = _server(connection)
     start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
     with moment:
-        position = position_around(connection, lambda: connection.exec_driver_sql(start))
+        position = position_around(
+            connection, lambda: connection.exec_driver_sql(start), keeps_log=keeps_log
+        )
         taken_at = datetime.now(UTC)
-    return SnapshotInfo(
+    definition = definition_of(connection, shard)
+    info = SnapshotInfo(
         server="mariadb" if dialect.is_mariadb else "mysql",
-        version=str(connection.exec_driver_sql("SELECT VERSION()").scalar_one()),
+        version=version,
         isolation="REPEATABLE READ",
         position=position,
-        exact=engine_of(connection, shard) in _TRANSACTIONAL_ENGINES,
+        exact=definition.engine in _TRANSACTIONAL_ENGINES,
         taken_at=taken_at,
-        address=address_of(connection),
     )
+    return info, definition
+
+
+def _server(connection: Connection) -> tuple[str, bool]:
+    """The server's version, and whether it keeps a binary log: neither changes while it runs."""
+    known: tuple[str, bool] | None = connection.info.get(_SERVER)
+    if known is None:
+        version, keeps_log = connection.exec_driver_sql("SELECT VERSION(), @@log_bin").one()
+        known = connection.info[_SERVER] = (text_of(version), bool(int(keeps_log)))
+    return known
