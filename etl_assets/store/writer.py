@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self, TypeAlias
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.extract.block import Block
@@ -11,13 +12,18 @@ from etl_assets.store.compression import compressor
 from etl_assets.store.folder import StagedFile
 from etl_assets.store.nameless import NamelessFile
 
+_Bytes: TypeAlias = bytes | bytearray
+
+_FIRST_BYTES = 1 << 16
+"""More than a preview shows, and little to keep."""
+
 
 @dataclass(frozen=True)
 class Written:
     """What went into a file.
 
     Attributes:
-        first: the first block's records, for a preview.
+        first: the first records, for a preview.
         rows: records, the header not counted.
         bytes: the stored file's size.
         sha256: of the stored file, in hexadecimal digits.
@@ -45,29 +51,26 @@ def write_records(
     """
     digest = hashlib.sha256()
 
-    def store(data: bytes | bytearray) -> None:
+    def store(data: _Bytes) -> None:
         staged.write(data)
         digest.update(data)
 
     sink = _Sink(store, csv_format)
     rows = 0
     first = b""
-    # Hash, compression and write let go of the interpreter: one block is stored while the next
-    # one is made. Never more than one, so that memory does not grow with a slow disk.
-    with ThreadPoolExecutor(1, "store") as thread:
-        stored = thread.submit(sink.take, csv_format.head(tuple(names)))
+    sink.take(csv_format.head(tuple(names)))
+    with _Aside() as aside:
         for block in blocks:
-            first = first or bytes(block.data)
+            first = first or _first_records(block.data)
             rows += block.rows
-            stored.result()
+            aside.wait()
             on_progress(rows, sink.size)
-            stored = thread.submit(sink.take, block.data)
-        stored.result()
-        stored = thread.submit(sink.end)
+            aside.do(sink.take, block.data)
+        aside.wait()
+        sink.end()
         for data in after:
-            stored.result()
-            stored = thread.submit(sink.keep, data)
-        stored.result()
+            aside.do(sink.keep, data)
+        aside.wait()
     return Written(first, rows, sink.size, digest.hexdigest())
 
 
@@ -84,29 +87,79 @@ def write_part(
     """
     sink = _Sink(file.write, csv_format)
     rows = 0
-    with ThreadPoolExecutor(1, "store") as thread:
-        stored = None
+    with _Aside() as aside:
         for block in blocks:
             rows += block.rows
-            if stored is not None:
-                stored.result()
+            aside.wait()
             on_progress(rows, sink.size)
-            stored = thread.submit(sink.take, block.data)
-        if stored is not None:
-            stored.result()
+            aside.do(sink.take, block.data)
+        aside.wait()
+        if rows:
             sink.end()
     return rows
+
+
+def _first_records(data: _Bytes) -> bytes:
+    """As many whole records as are kept, or all of them where the first is larger than that."""
+    if len(data) <= _FIRST_BYTES:
+        return bytes(data)
+    kept = bytes(data[:_FIRST_BYTES])
+    quotes, end = kept.count(b'"'), len(kept)
+    while (feed := kept.rfind(b"\n", 0, end)) >= 0:
+        quotes -= kept.count(b'"', feed, end)
+        if quotes % 2 == 0:
+            return kept[: feed + 1]
+        end = feed
+    return bytes(data)
+
+
+class _Aside:
+    """Does one thing after the other, from the second on in a thread of its own.
+
+    Hash, compression and write let go of the interpreter: one block is stored while the next one
+    is made. Never more than one, so that memory does not grow with a slow disk. A file of one block
+    is not worth a thread.
+    """
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._thread: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def do(self, work: Callable[[_Bytes], None], data: _Bytes) -> None:
+        """Begin the next thing once the last one is done; an error of that one is raised here."""
+        self.wait()
+        if self._is_first:
+            self._is_first = False
+            work(data)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "store")
+        self._running = self._thread.submit(work, data)
+
+    def wait(self) -> None:
+        """Wait until the last thing is done; its error is raised here."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.result()
 
 
 class _Sink:
     """Compresses and stores what it is given, in turn."""
 
-    def __init__(self, store: Callable[[bytes | bytearray], object], csv_format: CsvFormat) -> None:
+    def __init__(self, store: Callable[[_Bytes], object], csv_format: CsvFormat) -> None:
         self._store = store
         self._pack = compressor(csv_format.compression)
         self.size = 0
 
-    def take(self, data: bytes | bytearray) -> None:
+    def take(self, data: _Bytes) -> None:
         """The next bytes of the file."""
         self.keep(self._pack.compress(data))
 
@@ -114,7 +167,7 @@ class _Sink:
         """No more bytes to compress."""
         self.keep(self._pack.flush())
 
-    def keep(self, data: bytes | bytearray) -> None:
+    def keep(self, data: _Bytes) -> None:
         """Bytes as they are stored."""
         if data:
             self._store(data)

@@ -1,6 +1,7 @@
 """What goes into a file is counted, hashed and compressed as it passes."""
 
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,40 @@ def test_progress_is_told_with_each_block_the_bytes_without_the_block_itself(
 ) -> None:
     _, said = write(LocalFolder(tmp_path), CsvFormat(), BLOCKS)
     assert said == [(2, len("id,name\n")), (3, len("id,name\n1,a\n2,b\n"))]
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (b"1,a\n", 1 << 14),
+        (b'1,"a\n""\n"\n', (1 << 16) // 10),
+        (b'1,"' + b"\n" * (1 << 15) + b'"\n', 1),
+        (b"1," + b"a" * (1 << 17) + b"\n", 2),
+    ],
+)
+def test_of_a_large_block_some_whole_records_are_kept_for_a_preview(
+    tmp_path: Path, record: bytes, kept: int
+) -> None:
+    rows = max(2, (1 << 18) // len(record))
+    block = Block(bytearray(record * rows), rows)
+    assert write(LocalFolder(tmp_path), CsvFormat(), [block])[0].first == record * kept
+
+
+def test_a_file_of_one_block_needs_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        threads.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+    write(LocalFolder(tmp_path), CsvFormat(), BLOCKS[:1])
+    assert threads == []
+    write(LocalFolder(tmp_path), CsvFormat(), BLOCKS * 3)
+    assert threads == ["store_0"]
 
 
 def test_nothing_is_committed_by_writing(tmp_path: Path) -> None:
