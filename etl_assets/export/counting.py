@@ -28,14 +28,15 @@ def counted(snapshot: Snapshot, query: ShardQuery, column: str | None) -> Counts
     """
     if query.outside is None or column is None:
         return Counts(count_rows(snapshot, query))
-    asked = query.counts_by_index if column.lower() in snapshot.indexed else query.both_counts
-    inside, outside = map(int, snapshot.connection.execute(asked).one())
+    by_index = column.lower() in snapshot.indexed
+    counts = query.ask(snapshot.connection, "counts_by_index" if by_index else "both_counts")
+    inside, outside = map(int, counts.one())
     return Counts(inside, min(outside, MOST_OUTSIDE))
 
 
 def count_rows(snapshot: Snapshot, query: ShardQuery) -> int:
     """The server's count of a query's rows, be it for the whole table or a part of its key."""
-    return int(snapshot.connection.execute(query.count).scalar_one())
+    return int(query.ask(snapshot.connection, "count").scalar_one())
 
 
 def refuse_other_count(shard: Shard, expected: int | None, found: int) -> None:
@@ -61,7 +62,7 @@ def refuse_zero_dates(snapshot: Snapshot, query: ShardQuery) -> None:
     """
     if query.zero_dates != "error" or not query.dates:
         return
-    counts = snapshot.connection.execute(query.zero_date_counts).one()
+    counts = query.ask(snapshot.connection, "zero_date_counts").one()
     # As the server's text; NULL where there is no row.
     numbers = [int(count or 0) for count in counts]
     found = [f"{n} in column {c.name!r}" for c, n in zip(query.dates, numbers, strict=True) if n]

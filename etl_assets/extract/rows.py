@@ -30,9 +30,7 @@ def extract_rows(
     """
     fields = [_field(column, csv_format) for column in query.columns]
     delimiter = csv_format.delimiter
-    result = connection.execution_options(stream_results=True, max_row_buffer=block_rows).execute(
-        query.rows
-    )
+    result = query.ask(connection, "rows", stream_results=True, max_row_buffer=block_rows)
     for rows in result.partitions(block_rows):
         lines = [
             delimiter.join([field(value) for field, value in zip(fields, row, strict=True)])

@@ -75,7 +75,7 @@ def _stream(connection: Connection, query: ShardQuery) -> Iterator[Any]:
     # own `stream_results`, which the connection may have from before, fetches the first row.
     driver.cursorclass = SSCursor
     try:
-        result = connection.execute(query.rows, execution_options={"stream_results": False})
+        result = query.ask(connection, "rows", stream_results=False)
     finally:
         driver.cursorclass = usual
     at_first_row = take_over(driver)

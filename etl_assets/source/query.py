@@ -4,11 +4,13 @@ Identifiers are always quoted by the dialect, columns are always named one by on
 `where` is taken as it stands. How each type is asked for is in `tables.types`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, CursorResult, Dialect
 
 from etl_assets.config import TableConfig
 from etl_assets.errors import ShardError
@@ -20,6 +22,12 @@ from etl_assets.tables.windows import Bound, Window
 
 MOST_OUTSIDE = 1_000_000
 """So many rows that no window holds are counted."""
+
+Question: TypeAlias = Literal["rows", "count", "counts_by_index", "both_counts", "zero_date_counts"]
+_Parameters: TypeAlias = Mapping[str, Any] | tuple[Any, ...]
+
+_ANY = Shard("", "", "any", secrets.token_hex(16))
+"""Stands in texts for the shard that is asked: no condition of a user's holds such a name."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class ShardQuery:
         outside: the rows that no window holds; None for a snapshot table.
         key_range: the part of the table that is asked for, in the order of its key; None for all
             of it, in whatever order the server has it. Not for the rows that no window holds.
+        texts: what was compiled already, for a table of any name. `replace` begins anew.
     """
 
     shard: Shard
@@ -48,6 +57,31 @@ class ShardQuery:
     missing: frozenset[str] = frozenset()
     outside: sa.ColumnElement[bool] | None = None
     key_range: KeyRange | None = None
+    texts: dict[Question, tuple[str, _Parameters]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def of(self, shard: Shard) -> "ShardQuery":
+        """The same of another shard table, which has the same columns; it is not compiled anew."""
+        query = replace(self, shard=shard)
+        query.texts.update(self.texts)
+        return query
+
+    def ask(self, connection: Connection, question: Question, **options: Any) -> CursorResult[Any]:
+        """Execute one of the queries below, with SQLAlchemy's options of an execution."""
+        text, parameters = self._compiled(question, connection.dialect)
+        return connection.exec_driver_sql(text, parameters, execution_options=options)
+
+    def _compiled(self, question: Question, dialect: Dialect) -> tuple[str, _Parameters]:
+        """A query as the driver takes it. Compiling it takes as long as a small table does."""
+        if question not in self.texts:
+            compiled = getattr(replace(self, shard=_ANY), question).compile(dialect=dialect)
+            names, values = compiled.positiontup, compiled.params
+            known = values if names is None else tuple(values[name] for name in names)
+            self.texts[question] = (str(compiled), known)
+        text, parameters = self.texts[question]
+        quote = dialect.identifier_preparer.format_table
+        return text.replace(quote(self.backend.table(_ANY)), quote(self._source)), parameters
 
     @property
     def _source(self) -> sa.TableClause:

@@ -158,14 +158,23 @@ def test_hidden_columns_are_a_finding(
     assert ["SELECT granted on the table" in finding.problem for finding in findings] == [True]
 
 
-def test_oddly_named_tables_are_exported_into_the_folder(
+def test_oddly_named_tables_are_exported_into_the_folder_over_one_connection(
     server: Server, database: str, exporter: Exporter
 ) -> None:
     for number, name in enumerate(NAMES):
         quoted = f"{database}.`{name.replace('`', '``')}`"
-        server.execute(f"CREATE TABLE {quoted} (id int)", f"INSERT INTO {quoted} VALUES ({number})")
+        comment = f"COMMENT 'of {number // 2}'"
+        server.execute(
+            f"CREATE TABLE {quoted} (id int {comment})", f"INSERT INTO {quoted} VALUES ({number})"
+        )
+    engines = exporter.engines()
+    settings = table_config(where="'%' <> 'per%cent'")
     for number, name in enumerate(NAMES):
-        assert exporter.export(database, name).rows == [[str(number)]]
+        export = exporter.export(database, name, settings, engines=engines)
+        assert export.rows == [[str(number)]]
+        assert export.manifest.source_rows == 1
+        assert [column.comment for column in export.manifest.columns] == [f"of {number // 2}"]
+    engines.dispose()
     assert len(exporter.files()) == len(NAMES)
 
 
