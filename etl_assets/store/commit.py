@@ -188,7 +188,7 @@ def _replace(folder: Folder, there: ShardManifest | None, staged: StagedShard) -
     older = replaced_files(folder, there, manifest)
     if there is None or there.file == manifest.file:
         # The old proof goes before the file that it proved.
-        folder.remove(manifest_name(manifest.shard))
+        folder.remove_proof(manifest_name(manifest.shard))
     staged.file.commit()
     for name in older:
         folder.remove(name)

@@ -100,6 +100,13 @@ class Folder(ABC):
     def remove(self, name: str) -> None:
         """Remove a file where it is there."""
 
+    def remove_proof(self, name: str) -> None:
+        """Remove a manifest where it is there, for good before the file that it proves is replaced.
+
+        A power cut must not bring it back beside another file.
+        """
+        self.remove(name)
+
     @abstractmethod
     def location(self, name: str) -> str:
         """A file's path or URL."""

@@ -181,7 +181,7 @@ def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _replace(folder: Folder, staged: StagedFile, manifest: FrameManifest) -> None:
     """Put a file in place of the one that is there: its proof goes first and comes last."""
     there = FrameManifest.found(folder, proof := manifest.frame_name.manifest)
-    folder.remove(proof)
+    folder.remove_proof(proof)
     staged.commit()
     if there is not None and there.file != manifest.file and there.has_its_name:
         folder.remove(there.file)

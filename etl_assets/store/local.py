@@ -92,6 +92,14 @@ class LocalFolder(Folder):
         except OSError as error:
             raise store_error(self.location(name), error) from error
 
+    def remove_proof(self, name: str) -> None:
+        if os.path.lexists(self._path / name):
+            self.remove(name)
+            try:
+                _keep_names(self._path)
+            except OSError as error:
+                raise store_error(self.location(name), error) from error
+
     def location(self, name: str) -> str:
         return str(self._path / name)
 
@@ -133,6 +141,19 @@ class LocalFolder(Folder):
             return list(filter(_is_temporary, self._path.iterdir()))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+
+def _keep_names(folder: Path) -> None:
+    """Make durable which files a folder has.
+
+    After each change that a later one relies on: no standard has a folder keep its changes in their
+    order, and not every file system does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_temporary(path: Path) -> bool:
@@ -207,11 +228,7 @@ class _LocalStagedFile(StagedFile):
         try:
             self._temporary.rename(self._final)
             self._file.close()
-            folder = os.open(self._final.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _keep_names(self._final.parent)
         except OSError as error:
             raise store_error(str(self._final), error) from error
 

@@ -95,7 +95,7 @@ def begin_export(folder: Folder, partition: str, table: str, run: ExportRun) -> 
         )
     if record != there:
         folder.write_json(EXPORT_RECORD, record.as_json())
-    folder.remove(TABLE_MANIFEST)
+    folder.remove_proof(TABLE_MANIFEST)
 
 
 def forget_export(folder: Folder) -> None:

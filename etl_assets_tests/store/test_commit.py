@@ -2,7 +2,9 @@
 
 import contextlib
 import hashlib
+import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,6 +111,37 @@ def test_two_commits_of_one_shard_end_with_a_file_and_its_own_manifest(
             at_once([partial(commit_shard, folder, shard) for shard in shards])
             folder.write_json(TABLE_MANIFEST, complete_window(folder, REQUEST).as_json())
             assert list(verify_window(folder, REQUEST)) == []
+
+
+def test_each_step_of_a_commit_is_durable_before_the_next_and_no_more_is_waited_for(
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word of the disk's in between, a power cut may keep any of some changes alone."""
+    commit_shard(folder, staged(folder, 1, 1))
+    first, second = staged(folder, 0, 1), staged(folder, 0, 2)
+    done: list[str] = []
+
+    def noted(name: str, said: Callable[..., str]) -> None:
+        change = getattr(os, name)
+
+        def changed(*args: Any) -> Any:
+            done.append(said(*args))
+            return change(*args)
+
+        monkeypatch.setattr(os, name, changed)
+
+    def kind(path: Any, *_: Any) -> str:
+        return "csv" if ".csv" in str(path) else "proof"
+
+    noted("unlink", lambda path: f"no {kind(path)}")
+    noted("rename", lambda path, _: f"{kind(path)} there")
+    noted("fsync", lambda file: "folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "file")
+    new = ["file", "csv there", "folder", "file", "proof there", "folder"]
+    commit_shard(folder, first)
+    assert done == new
+    done.clear()
+    commit_shard(folder, second)
+    assert done == ["file", "no proof", "folder", *new[1:]]
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(1, True), (-1, False), (24 * 365 * 50, False)])
