@@ -22,6 +22,9 @@ from etl_assets.store.locks import has_locks, lock, open_regular
 from etl_assets.store.nameless import NamelessFile, store_error, write_all
 
 TEMPORARY_MARK = ".part"
+_AHEAD_BYTES = 1 << 24
+"""So many bytes are on their way to the disk before the file is whole."""
+
 _TEMPORARY = re.compile(rf"\..+\.[0-9a-f]{{12}}{re.escape(TEMPORARY_MARK)}", re.DOTALL)
 
 
@@ -187,6 +190,7 @@ class _LocalStagedFile(StagedFile):
         self._final = folder / name
         self._temporary = folder / f".{name}.{uuid4().hex[:12]}{TEMPORARY_MARK}"
         self._is_durable = False
+        self._written = self._begun = 0
         self._file = self._create()
         # A sweep may have come between making and locking it.
         while not os.fstat(self._file.fileno()).st_nlink:
@@ -213,7 +217,22 @@ class _LocalStagedFile(StagedFile):
     def write(self, data: bytes | bytearray) -> object:
         self._is_durable = False
         write_all(self._file, data, str(self._final))
+        self._written += len(data)
+        if self._written - self._begun >= _AHEAD_BYTES:
+            self._begin_storing()
         return None
+
+    def _begin_storing(self) -> None:
+        """Let the system store what was written while more is made: the end waits for less.
+
+        On Linux this advice does that with what is not stored yet, and keeps it in memory. Where
+        the system or the file system does not know it, nothing is lost.
+        """
+        begun, self._begun = self._begun, self._written
+        with contextlib.suppress(AttributeError, OSError):
+            os.posix_fadvise(
+                self._file.fileno(), begun, self._written - begun, os.POSIX_FADV_DONTNEED
+            )
 
     def make_durable(self) -> None:
         try:

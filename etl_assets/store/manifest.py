@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -123,7 +122,7 @@ class SnapshotRecord(_Record):
     @classmethod
     def of(cls, info: SnapshotInfo) -> Self:
         """Of a shard's rows."""
-        known = asdict(info)
+        known = dict(vars(info))
         if info.parts is None:
             del known["parts"], known["locked"]
         return cls.model_validate(known)

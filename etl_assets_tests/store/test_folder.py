@@ -1,5 +1,6 @@
 """Files are whole or absent, on this machine and on an object store."""
 
+import errno
 import json
 import os
 import subprocess
@@ -438,3 +439,22 @@ def test_what_is_no_file_has_no_size(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.csv")
     assert LocalFolder(tmp_path).size("_manifest.json") is None
     assert LocalFolder(tmp_path).size("t.csv") is None
+
+
+def test_a_large_file_is_on_its_way_to_the_disk_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advised: list[tuple[int, int]] = []
+
+    def refused(_: int, begin: int, length: int, __: int) -> None:
+        advised.append((begin, length))
+        raise OSError(errno.EINVAL, "not here")
+
+    monkeypatch.setattr("etl_assets.store.local._AHEAD_BYTES", 10)
+    monkeypatch.setattr(os, "posix_fadvise", refused)
+    with LocalFolder(tmp_path).stage("t.csv") as staged:
+        for data in (b"1234", b"12345678", bytearray(b"12345678901234"), b"1"):
+            staged.write(data)
+        staged.commit()
+    assert advised == [(0, 12), (12, 14)]
+    assert (tmp_path / "t.csv").stat().st_size == 27
