@@ -58,7 +58,8 @@ def test_a_table_looks_as_it_does_to_one_who_has_seen_no_other(
     found = definition_of(connection, shard(database, "t`1"))
     with engines.get(HOST, database).connect() as other:
         pin_session(other)
-        assert found == definition_of(other, shard(database, "t`1"))
+        # As text: columns that are equal may differ in comments and collations.
+        assert repr(found) == repr(definition_of(other, shard(database, "t`1")))
     assert found.is_seen_whole
     assert found.engine == ("MyISAM" if there == "MyISAM" else "InnoDB")
     assert "id" in found.indexed
