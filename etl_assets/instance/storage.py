@@ -191,6 +191,8 @@ class KeptEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines = _Engines()
         self._joined: dict[tuple[int, str], Connection] = {}
+        self._tables: set[str] = set()
+        self._columns: set[str] = set()
         super().__init__(base_dir, inst_data)
         _EVENTS.add(self)
 
@@ -257,6 +259,20 @@ class KeptEventLogStorage(SqliteEventLogStorage):
                 self.store_asset_check_event(event, number)
             else:
                 self._store_asset_event(index, event, number)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; asked once, as none ever goes."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._columns:
+            found: bool = super()._has_asset_key_col_on_connection(conn, column_name)
+            if not found:
+                return False
+            self._columns.add(column_name)
+        return True
 
     def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
         row: dict[str, Any] = super()._event_to_row(event)
