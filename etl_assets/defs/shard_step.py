@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -25,6 +26,7 @@ from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.instance.light_events import is_followed, leaving_out
+from etl_assets.instance.storage import gathering_events
 from etl_assets.private.dagster import RESUME_RETRY_TAG
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
@@ -105,6 +107,7 @@ class ShardStep:
             ending_with_the_run(),
             saying_who_is_waited_for(self.context),
             leaving_out(left_out),
+            gathering_events(self.context) if len(shards) > 1 else nullcontext(),
         ):
             if shards:
                 yield from self._exported(shards)
