@@ -27,7 +27,7 @@ from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.instance.light_events import is_followed, leaving_out
 from etl_assets.instance.storage import gathering_events
-from etl_assets.private.dagster import RESUME_RETRY_TAG
+from etl_assets.private.dagster import RESUME_RETRY_TAG, remember_output_asset_keys
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
@@ -46,6 +46,11 @@ from etl_assets.tables.topology import LogicalTable, Shard, twins_of
 from etl_assets.tables.windows import Window
 
 CHECK_NAME = "rows_match_source"
+
+
+def check_output(output: str) -> str:
+    """The name of the output of a shard's check, by that of the shard's."""
+    return f"{output}__check"
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class ShardStep:
         selected = self.context.selected_output_names
         shards = {n: shard for n, shard in self.lane.outputs.items() if n in selected}
         left_out: set[str] = set()
+        if self._is_lane:
+            remember_output_asset_keys(self.context.get_step_execution_context())
         if self._is_of_many:
             left_out |= self.context.assets_def.check_specs_by_output_name.keys()
             left_out |= self.lane.outputs.keys() if is_followed() else set()
@@ -107,13 +114,18 @@ class ShardStep:
             ending_with_the_run(),
             saying_who_is_waited_for(self.context),
             leaving_out(left_out),
-            gathering_events(self.context) if len(shards) > 1 else nullcontext(),
+            gathering_events(self.context) if self._is_lane else nullcontext(),
         ):
             if shards:
                 yield from self._exported(shards)
             for name, shard in self.lane.outputs.items():
                 if name not in shards:
                     yield from self._verified(shard)
+
+    @property
+    def _is_lane(self) -> bool:
+        """Whether what Dagster does for each shard is done many times in this step."""
+        return len(self.lane.outputs) > 1
 
     @property
     def _is_of_many(self) -> bool:
@@ -181,7 +193,8 @@ class ShardStep:
                 continue
             yield versioned_output(done, name, done.manifest)
             rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
-            yield from self._checked(shard, passed=True, metadata=rows)
+            for result in self._checked(shard, passed=True, metadata=rows):
+                yield from self._told_in_lane(name, result) if self._is_lane else [result]
             if done.is_last:
                 complete_after_shards(self.context, self.csv, self.table, task.window)
         if failures:
@@ -316,6 +329,23 @@ class ShardStep:
                 description=metadata.get(CAUSE),
                 metadata=metadata,
             )
+
+    def _told_in_lane(self, output: str, result: AssetCheckResult) -> Iterator[Any]:
+        """What Dagster makes of a check's result, for a shard that this step has exported.
+
+        It would look through all checks of the lane, and in the index for what this step has
+        materialized, which may be there later (`instance.storage`) and is of the same run anyway.
+        """
+        yield dg.Output(None, output_name=check_output(output))
+        yield dg.AssetCheckEvaluation(
+            asset_key=self.keys[self.lane.outputs[output]],
+            check_name=CHECK_NAME,
+            passed=result.passed,
+            description=result.description,
+            metadata=result.metadata,
+            blocking=True,
+            partition=self.context.partition_key,
+        )
 
     def _sample(self, done: CommittedShard) -> AssetObservation:
         """A trial is observed, not materialized: the partition must not count as complete."""
