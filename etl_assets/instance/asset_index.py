@@ -13,6 +13,7 @@ from dagster import EventLogEntry
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
+from etl_assets.instance.light_events import CHECKS
 from etl_assets.private.dagster import (
     AssetCheckExecutionRecordStatus,
     AssetCheckExecutionsTable,
@@ -37,13 +38,21 @@ _UPSERT_ASSET = _INSERT_ASSET.on_conflict_do_update(
         for name in ("last_materialization", "last_run_id", "last_materialization_timestamp")
     },
 )
+_UPSERT_PLANNED = _INSERT_ASSET.on_conflict_do_update(
+    index_elements=[_ASSETS.c.asset_key],
+    set_={
+        name: _INSERT_ASSET.excluded[name]
+        for name in ("last_run_id", "last_materialization_timestamp")
+    },
+)
+_INSERT_CHECK = _CHECKS.insert()
 _UPDATE_CHECK = _CHECKS.update().where(
     _CHECKS.c.asset_key == sa.bindparam("asset"),
     _CHECKS.c.check_name == sa.bindparam("check"),
     _CHECKS.c.run_id == sa.bindparam("run"),
     _CHECKS.c.partition == sa.bindparam("window"),
 )
-_PLACE = ("dagster_event_type", "asset_key", "partition", "timestamp")
+_PLACE = ("dagster_event_type", "step_key", "asset_key", "partition", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Written:
 
     @property
     def is_check(self) -> bool:
-        """Whether it is the result of a check."""
-        return self.entry.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        """Whether it is of a check: its plan or its result."""
+        return self.entry.dagster_event_type in CHECKS
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -113,22 +122,64 @@ def index_events(index: Connection, events: Sequence[Written]) -> list[tuple[Wri
     Gives the results of checks that nobody had planned, with their numbers: where these go is
     Dagster's to say.
     """
-    if not events:
-        return []
-    last = index.execute(sa.select(sa.func.max(_EVENTS.c.id))).scalar() or 0
-    numbered = [(event, last + count) for count, event in enumerate(events, start=1)]
-    index.execute(
-        INSERT_EVENT, [{**event.row, "event": event.short, "id": n} for event, n in numbered]
-    )
-    if tags := [tag for event, n in numbered for tag in _tags(event, n)]:
+    assets, checks = _insert(index, events)
+    if tags := [tag for event, number in assets for tag in _tags(event, number)]:
         index.execute(_INSERT_TAG, tags)
-    if assets := [_asset(event, n) for event, n in numbered if not event.is_check]:
-        index.execute(_UPSERT_ASSET, assets)
-    checks = [(event, n) for event, n in numbered if event.is_check]
+    if assets:
+        index.execute(_UPSERT_ASSET, [_asset(event, number) for event, number in assets])
     if not checks:
         return []
     updated = index.execute(_UPDATE_CHECK, [_check(event, n) for event, n in checks]).rowcount
     return [] if updated == len(checks) else checks
+
+
+def index_plan(index: Connection, events: Sequence[Written]) -> None:
+    """Tell the index what a run is about to materialize and to check, after `begin`."""
+    assets, checks = _insert(index, events)
+    if assets:
+        index.execute(_UPSERT_PLANNED, [_planned_asset(event) for event, _ in assets])
+    if rows := [row for event, number in checks for row in _planned_checks(event, number)]:
+        index.execute(_INSERT_CHECK, rows)
+
+
+_Numbered = list[tuple[Written, int]]
+
+
+def _insert(index: Connection, events: Sequence[Written]) -> tuple[_Numbered, _Numbered]:
+    """Insert the events themselves; gives those of assets and those of checks with their numbers."""
+    last = index.execute(sa.select(sa.func.max(_EVENTS.c.id))).scalar() or 0
+    numbered = [(event, last + count) for count, event in enumerate(events, start=1)]
+    if events:
+        rows = [{**event.row, "event": event.short, "id": number} for event, number in numbered]
+        index.execute(INSERT_EVENT, rows)
+    assets = [(event, number) for event, number in numbered if not event.is_check]
+    return assets, [(event, number) for event, number in numbered if event.is_check]
+
+
+def _planned_asset(event: Written) -> dict[str, Any]:
+    return {
+        "asset_key": event.row["asset_key"],
+        "last_run_id": event.row["run_id"],
+        "last_materialization_timestamp": event.row["timestamp"],
+    }
+
+
+def _planned_checks(event: Written, number: int) -> Iterable[dict[str, Any]]:
+    planned: Any = event.entry.get_dagster_event().event_specific_data
+    subset = planned.partitions_subset
+    return (
+        {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "partition": partition,
+            "run_id": event.row["run_id"],
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": event.row["event"],
+            "evaluation_event_timestamp": event.row["timestamp"],
+            "evaluation_event_storage_id": number,
+        }
+        for partition in (subset.get_partition_keys() if subset else [None])
+    )
 
 
 def _tags(event: Written, number: int) -> Iterable[dict[str, Any]]:
@@ -146,12 +197,7 @@ def _tags(event: Written, number: int) -> Iterable[dict[str, Any]]:
 
 def _asset(event: Written, number: int) -> dict[str, Any]:
     record = '{"__class__":"EventLogRecord","event_log_entry":%s,"storage_id":%d}'
-    return {
-        "asset_key": event.row["asset_key"],
-        "last_materialization": record % (event.row["event"], number),
-        "last_run_id": event.row["run_id"],
-        "last_materialization_timestamp": event.row["timestamp"],
-    }
+    return {**_planned_asset(event), "last_materialization": record % (event.row["event"], number)}
 
 
 def _check(event: Written, number: int) -> dict[str, Any]:
@@ -159,7 +205,7 @@ def _check(event: Written, number: int) -> dict[str, Any]:
     target = evaluation.target_materialization_data
     status = AssetCheckExecutionRecordStatus
     return {
-        "asset": event.row["asset_key"],
+        "asset": evaluation.asset_key.to_string(),
         "check": evaluation.check_name,
         "run": event.row["run_id"],
         "window": evaluation.partition,

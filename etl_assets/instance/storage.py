@@ -26,6 +26,7 @@ from etl_assets.instance.asset_index import (
     begin,
     event_texts,
     index_events,
+    index_plan,
     is_told,
     places,
 )
@@ -127,14 +128,13 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         if not all(event.dagster_event_type in PLANNED for event in events):
             super().store_event_batch(events)
             return
-        light = [lightened(event) for event in events]
-        if len(light) <= _PLANNED_TWICE:
-            with self._one_transaction(events[0].run_id) as run:
-                for event in light:
-                    run.execute(self.prepare_insert_event(event))
-        with self._one_transaction("index"):
-            for event in light:
-                self._index(event)
+        plan = [self._written(lightened(event)) for event in events]
+        if len(plan) <= _PLANNED_TWICE:
+            with self.run_connection(events[0].run_id) as run:
+                run.execute(INSERT_EVENT, [event.row for event in plan])
+        with self.index_connection() as index:
+            begin(index)
+            index_plan(index, plan)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Write an event."""
