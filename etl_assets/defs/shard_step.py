@@ -31,7 +31,7 @@ from etl_assets.private.dagster import RESUME_RETRY_TAG, remember_output_asset_k
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.steps.lanes import CHEAP_STEPS, Lane
+from etl_assets.steps.lanes import MANY_SHARDS, Lane
 from etl_assets.steps.liveness import ending_with_the_run, owner_of
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.owned import set_pool_limits
@@ -130,7 +130,7 @@ class ShardStep:
     @property
     def _is_of_many(self) -> bool:
         """Where a step for each shard is too much, so is all that Dagster could keep of each."""
-        return len(self.table.shards) > CHEAP_STEPS
+        return len(self.table.shards) > MANY_SHARDS
 
     def _exported(self, shards: Mapping[str, Shard]) -> Iterator[Any]:
         """Export some shards of the lane within the host's limit."""
