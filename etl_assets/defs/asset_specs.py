@@ -16,7 +16,7 @@ from etl_assets.defs.asset_keys import job_name, shard_key, source_key, table_ke
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.defs.table_facts import TableFacts
 from etl_assets.errors import UsageError
-from etl_assets.steps.lanes import MANY_SHARDS, HOST_TAG
+from etl_assets.steps.lanes import HOST_TAG, MANY_SHARDS
 from etl_assets.tables.topology import LogicalTable, Shard
 
 TABLE_TAG = "etl_assets/table"

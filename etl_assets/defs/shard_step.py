@@ -39,6 +39,7 @@ from etl_assets.steps.run_tags import missing_tags
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import kept_manifest
+from etl_assets.store.manifest import ShardManifest
 from etl_assets.store.ongoing import ExportRun, ongoing_export
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_shard
@@ -192,9 +193,7 @@ class ShardStep:
                 yield self._sample(done)
                 continue
             yield versioned_output(done, name, done.manifest)
-            rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
-            for result in self._checked(shard, passed=True, metadata=rows):
-                yield from self._told_in_lane(name, result) if self._is_lane else [result]
+            yield from self._passed(name, done.manifest)
             if done.is_last:
                 complete_after_shards(self.context, self.csv, self.table, task.window)
         if failures:
@@ -330,22 +329,24 @@ class ShardStep:
                 metadata=metadata,
             )
 
-    def _told_in_lane(self, output: str, result: AssetCheckResult) -> Iterator[Any]:
-        """What Dagster makes of a check's result, for a shard that this step has exported.
-
-        It would look through all checks of the lane, and in the index for what this step has
-        materialized, which may be there later (`instance.storage`) and is of the same run anyway.
-        """
-        yield dg.Output(None, output_name=check_output(output))
-        yield dg.AssetCheckEvaluation(
-            asset_key=self.keys[self.lane.outputs[output]],
-            check_name=CHECK_NAME,
-            passed=result.passed,
-            description=result.description,
-            metadata=result.metadata,
-            blocking=True,
-            partition=self.context.partition_key,
-        )
+    def _passed(self, output: str, manifest: ShardManifest) -> Iterator[Any]:
+        """The result of the check of a shard that this step has exported."""
+        rows = {"rows": manifest.rows, "source_rows": manifest.source_rows}
+        for result in self._checked(manifest.shard, passed=True, metadata=rows):
+            if not self._is_lane:
+                yield result
+                continue
+            # What Dagster makes of it, but for a look through all checks of the lane, and one for
+            # what the step has materialized: that may be in the index later (`instance.storage`).
+            yield dg.Output(None, output_name=check_output(output))
+            yield dg.AssetCheckEvaluation(
+                asset_key=self.keys[manifest.shard],
+                check_name=CHECK_NAME,
+                passed=True,
+                metadata=rows,
+                blocking=True,
+                partition=manifest.partition,
+            )
 
     def _sample(self, done: CommittedShard) -> AssetObservation:
         """A trial is observed, not materialized: the partition must not count as complete."""

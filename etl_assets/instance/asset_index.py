@@ -1,9 +1,9 @@
-"""How the index is told of many shards: what a lane has materialized and checked, in few statements.
+"""How the index is told of many shards: what a lane materializes and checks, in few statements.
 
 Here belongs what is written into the index within one transaction. When that is, `storage` says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ class Written:
     entry: EventLogEntry
     row: dict[str, Any]
     short: str
-    tags: dict[str, str]
+    tags: Mapping[str, str]
 
     @property
     def is_check(self) -> bool:
@@ -146,7 +146,7 @@ _Numbered = list[tuple[Written, int]]
 
 
 def _insert(index: Connection, events: Sequence[Written]) -> tuple[_Numbered, _Numbered]:
-    """Insert the events themselves; gives those of assets and those of checks with their numbers."""
+    """Insert the events themselves; gives those of assets and of checks with their numbers."""
     last = index.execute(sa.select(sa.func.max(_EVENTS.c.id))).scalar() or 0
     numbered = [(event, last + count) for count, event in enumerate(events, start=1)]
     if events:

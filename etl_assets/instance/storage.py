@@ -57,6 +57,7 @@ _GATHERING_SECONDS = 0.5
 """How much later than the run's file the index may be told of a lane's shards."""
 _ENDS = {
     dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_UP_FOR_RETRY,
     dg.DagsterEventType.RUN_FAILURE,
     dg.DagsterEventType.RUN_CANCELED,
 }
@@ -230,13 +231,10 @@ class KeptEventLogStorage(SqliteEventLogStorage):
 
     def _written(self, event: EventLogEntry) -> Written:
         row = self._event_to_row(event)
-        return Written(
-            event,
-            row,
-            # Of a check it has all in a table of its own.
-            serialize_value(numbered(event)) if event.dagster_event_type in CHECKS else row["event"],
-            self._tags_for_asset_event(event),
-        )
+        # What is asked of a check is in a table of its own.
+        is_check = event.dagster_event_type in CHECKS
+        short = serialize_value(numbered(event)) if is_check else row["event"]
+        return Written(event, row, short, self._tags_for_asset_event(event))
 
     def _index(self, event: EventLogEntry) -> None:
         is_check = event.dagster_event_type in CHECKS

@@ -70,9 +70,9 @@ def _numbers(
 ) -> Mapping[str, int]:
     """How many lanes each host gets for so many shards.
 
-    Under `auto` at least as many as the host has connections, so that all may be at work; it knows
-    nothing of the shards' sizes, since all processes of a run have to come to the same lanes. Shards
-    that are read in parts are large.
+    Under `auto` at least as many as the host has connections, so that all may be at work. Sizes do
+    not count, as the last export's may change: all processes of a run have to come to the same
+    lanes. But shards that are read in parts are large.
     """
     wanted = config.execution.lanes
     if isinstance(wanted, int):
