@@ -16,7 +16,7 @@ from etl_assets.defs.asset_keys import job_name, shard_key, source_key, table_ke
 from etl_assets.defs.partitions import partitions_of
 from etl_assets.defs.table_facts import TableFacts
 from etl_assets.errors import UsageError
-from etl_assets.steps.lanes import CHEAP_STEPS, HOST_TAG
+from etl_assets.steps.lanes import HOST_TAG, MANY_SHARDS
 from etl_assets.tables.topology import LogicalTable, Shard
 
 TABLE_TAG = "etl_assets/table"
@@ -77,7 +77,7 @@ class AssetSpecs:
         for table in tables:
             partitions, facts = partitions_of(table), TableFacts.of(config, table)
             # Thousands of assets would say the same: there the logical table alone says it.
-            of_shards = facts if len(table.shards) <= CHEAP_STEPS else facts.in_short
+            of_shards = facts if len(table.shards) <= MANY_SHARDS else facts.in_short
             for shard in table.shards:
                 key = source_key(shard, config.hosts[shard.host].backend)
                 if key not in sources:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -36,7 +36,8 @@ def export_run_of(
     if steps is not None:
         lanes = [lane for lane in lanes_of(config, table) if lane.name in steps]
         shards &= {shard for lane in lanes for shard in lane.shards}
-    asked_at = partial(_asked_at, context.instance)
+    # Of the runs that made the last files, and they are few.
+    asked_at = cache(partial(_asked_at, context.instance))
     since = asked_at(context.run_id) or datetime.now(UTC)
 
     def follows(run_id: str) -> bool | None:

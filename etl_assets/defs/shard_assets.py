@@ -9,7 +9,7 @@ from etl_assets.config import ExportConfig
 from etl_assets.defs.asset_specs import AssetSpecs
 from etl_assets.defs.checks import window_check
 from etl_assets.defs.resources import ResourceKeys
-from etl_assets.defs.shard_step import CHECK_NAME, ShardStep
+from etl_assets.defs.shard_step import CHECK_NAME, ShardStep, check_output
 from etl_assets.steps.lanes import HOST_TAG, Lane
 from etl_assets.store.commit import CommittedShard
 from etl_assets.tables.topology import LogicalTable
@@ -28,7 +28,7 @@ def lane_assets(
     Built by hand rather than with @multi_asset, which refuses keys that table names may need.
     """
     outputs = {name: specs.shards[shard] for name, shard in lane.outputs.items()}
-    checks = {f"{name}__check": _check_spec(spec) for name, spec in outputs.items()}
+    checks = {check_output(name): _check_spec(spec) for name, spec in outputs.items()}
 
     @dg.op(
         name=lane.name,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -25,11 +26,12 @@ from etl_assets.export.shard import stage_shard
 from etl_assets.export.sizes import last_sizes
 from etl_assets.export.task import Progress, ShardTask
 from etl_assets.instance.light_events import is_followed, leaving_out
-from etl_assets.private.dagster import RESUME_RETRY_TAG
+from etl_assets.instance.storage import gathering_events
+from etl_assets.private.dagster import RESUME_RETRY_TAG, remember_output_asset_keys
 from etl_assets.source.drift import read_united_columns
 from etl_assets.steps.host_watch import HostWatch
 from etl_assets.steps.interrupts import hearing_interrupts, refuse_canceled
-from etl_assets.steps.lanes import CHEAP_STEPS, Lane
+from etl_assets.steps.lanes import MANY_SHARDS, Lane
 from etl_assets.steps.liveness import ending_with_the_run, owner_of
 from etl_assets.steps.notices import saying_who_is_waited_for
 from etl_assets.steps.owned import set_pool_limits
@@ -37,6 +39,7 @@ from etl_assets.steps.run_tags import missing_tags
 from etl_assets.steps.slots import Slots, connection_slots
 from etl_assets.store.commit import CommittedShard, commit_shard, keep_shard
 from etl_assets.store.complete import kept_manifest
+from etl_assets.store.manifest import ShardManifest
 from etl_assets.store.ongoing import ExportRun, ongoing_export
 from etl_assets.store.recipe import WindowRequest
 from etl_assets.store.verify import verify_shard
@@ -44,6 +47,11 @@ from etl_assets.tables.topology import LogicalTable, Shard, twins_of
 from etl_assets.tables.windows import Window
 
 CHECK_NAME = "rows_match_source"
+
+
+def check_output(output: str) -> str:
+    """The name of the output of a shard's check, by that of the shard's."""
+    return f"{output}__check"
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class ShardStep:
         selected = self.context.selected_output_names
         shards = {n: shard for n, shard in self.lane.outputs.items() if n in selected}
         left_out: set[str] = set()
+        if self._is_lane:
+            remember_output_asset_keys(self.context.get_step_execution_context())
         if self._is_of_many:
             left_out |= self.context.assets_def.check_specs_by_output_name.keys()
             left_out |= self.lane.outputs.keys() if is_followed() else set()
@@ -105,6 +115,7 @@ class ShardStep:
             ending_with_the_run(),
             saying_who_is_waited_for(self.context),
             leaving_out(left_out),
+            gathering_events(self.context) if self._is_lane else nullcontext(),
         ):
             if shards:
                 yield from self._exported(shards)
@@ -113,9 +124,14 @@ class ShardStep:
                     yield from self._verified(shard)
 
     @property
+    def _is_lane(self) -> bool:
+        """Whether what Dagster does for each shard is done many times in this step."""
+        return len(self.lane.outputs) > 1
+
+    @property
     def _is_of_many(self) -> bool:
         """Where a step for each shard is too much, so is all that Dagster could keep of each."""
-        return len(self.table.shards) > CHEAP_STEPS
+        return len(self.table.shards) > MANY_SHARDS
 
     def _exported(self, shards: Mapping[str, Shard]) -> Iterator[Any]:
         """Export some shards of the lane within the host's limit."""
@@ -177,8 +193,7 @@ class ShardStep:
                 yield self._sample(done)
                 continue
             yield versioned_output(done, name, done.manifest)
-            rows = {"rows": done.manifest.rows, "source_rows": done.manifest.source_rows}
-            yield from self._checked(shard, passed=True, metadata=rows)
+            yield from self._passed(name, done.manifest)
             if done.is_last:
                 complete_after_shards(self.context, self.csv, self.table, task.window)
         if failures:
@@ -312,6 +327,25 @@ class ShardStep:
                 asset_key=key,
                 description=metadata.get(CAUSE),
                 metadata=metadata,
+            )
+
+    def _passed(self, output: str, manifest: ShardManifest) -> Iterator[Any]:
+        """The result of the check of a shard that this step has exported."""
+        rows = {"rows": manifest.rows, "source_rows": manifest.source_rows}
+        for result in self._checked(manifest.shard, passed=True, metadata=rows):
+            if not self._is_lane:
+                yield result
+                continue
+            # What Dagster makes of it, but for a look through all checks of the lane, and one for
+            # what the step has materialized: that may be in the index later (`instance.storage`).
+            yield dg.Output(None, output_name=check_output(output))
+            yield dg.AssetCheckEvaluation(
+                asset_key=self.keys[manifest.shard],
+                check_name=CHECK_NAME,
+                passed=True,
+                metadata=rows,
+                blocking=True,
+                partition=manifest.partition,
             )
 
     def _sample(self, done: CommittedShard) -> AssetObservation:

@@ -8,19 +8,29 @@ out what Dagster's writes several times (`light_events`).
 
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from threading import Condition, Lock, get_ident
+from threading import Event, Lock, Thread, get_ident
 from typing import Any, Self
-from weakref import WeakSet
 
+import dagster as dg
 import sqlalchemy as sa
-from dagster import EventLogEntry, serialize_value
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import QueuePool
+from dagster import EventLogEntry, deserialize_value, serialize_value
+from sqlalchemy.engine import Connection
 
+from etl_assets.instance.asset_index import (
+    GATHERED,
+    INSERT_EVENT,
+    Written,
+    begin,
+    event_texts,
+    index_events,
+    index_plan,
+    is_told,
+    places,
+)
+from etl_assets.instance.engines import Engines
 from etl_assets.instance.light_events import (
     CHECKS,
     PLANNED,
@@ -39,132 +49,19 @@ from etl_assets.private.dagster import (
     create_db_conn_string,
 )
 
-_ENGINES = 4
-"""How many files are kept open at most: the index and the runs that were asked for last."""
 _PAGE_BYTES = 8192
 """Of the files that are made here: an event and its row take more than half of SQLite's 4,096."""
 _PLANNED_TWICE = 140
 """Up to so many events of its plan, those of 64 shards, a run's file has too; nobody asks it."""
-_LOG_PAGES = 128
-"""The size of a file's write-ahead log, of which SQLite keeps a thousand: each run's stays."""
-_FORK_SECONDS = 5.0
-"""How long a fork waits for the transactions of other threads."""
-
-
-class _Engines:
-    """Engines by their URL, each with at most one idle connection; the least recent one goes.
-
-    From SQLite's manual: an open connection must not be carried into a forked process. So a fork
-    waits until other threads have given theirs back, and none is opened meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._engines: dict[str, Engine] = {}
-        self._renew()
-        _ALL.add(self)
-
-    def _renew(self) -> None:
-        self._changed = Condition(Lock())
-        self._users: Counter[int] = Counter()
-
-    @contextmanager
-    def begin(self, url: str) -> Iterator[Connection]:
-        """A connection to a file, in a transaction."""
-        user = get_ident()
-        with self._changed:
-            engine = self._engines.pop(url, None) or _engine(url)
-            self._engines[url] = engine
-            while len(self._engines) > _ENGINES:
-                self._engines.pop(next(iter(self._engines))).dispose()
-            self._users[user] += 1
-        try:
-            with engine.begin() as connection:
-                yield connection
-        finally:
-            with self._changed:
-                self._users[user] -= 1
-                self._changed.notify_all()
-
-    def close(self) -> None:
-        """Close all idle connections."""
-        with self._changed:
-            self._close()
-
-    def _close(self) -> None:
-        while self._engines:
-            self._engines.popitem()[1].dispose()
-
-    def before_fork(self) -> None:
-        """Close all connections, and let nobody have one until the fork is done."""
-        self._changed.acquire()
-        # Not for ever: a thread may hold one while it waits for what the forking thread holds.
-        self._changed.wait_for(self._is_unused, _FORK_SECONDS)
-        self._close()
-
-    def _is_unused(self) -> bool:
-        return not any(n for user, n in self._users.items() if user != get_ident())
-
-    def after_fork_in_parent(self) -> None:
-        """Let threads go on."""
-        self._changed.release()
-
-    def after_fork_in_child(self) -> None:
-        """Begin anew: the threads that waited are not here."""
-        self._renew()
-
-
-_ALL: "WeakSet[_Engines]" = WeakSet()
-_EVENTS: "WeakSet[KeptEventLogStorage]" = WeakSet()
-_one_fork = Lock()
-_forking: list[_Engines] = []
-
-
-def _before_fork() -> None:
-    _one_fork.acquire()
-    for engines in list(_ALL):
-        engines.before_fork()
-        _forking.append(engines)
-
-
-def _after_fork_in_parent() -> None:
-    while _forking:
-        _forking.pop().after_fork_in_parent()
-    _one_fork.release()
-
-
-def _after_fork_in_child() -> None:
-    while _forking:
-        _forking.pop().after_fork_in_child()
-    _one_fork.release()
-    for storage in list(_EVENTS):
-        storage.forget_threads()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
-
-
-def _engine(url: str) -> Engine:
-    engine: Engine = sa.create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=-1,
-        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def relax(connection: sqlite3.Connection, record: object) -> None:
-        del record
-        # From SQLite's manual: with a write-ahead log this is safe from corruption; a power cut
-        # may take the last events, and a run that it ended is failed by the next start.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-
-    return engine
+_GATHERING_SECONDS = 0.5
+"""How much later than the run's file the index may be told of a lane's shards."""
+_ENDS = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_UP_FOR_RETRY,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+}
+"""What is told of a step or a run that may have been killed."""
 
 
 def _with_large_pages(connection: sqlite3.Connection, record: object) -> None:
@@ -186,13 +83,21 @@ class KeptEventLogStorage(SqliteEventLogStorage):
 
     A run's file has what happened, the index what is asked of assets. What is asked of checks is in
     a table of its own, so that the index has no more of them than the event's number.
+
+    The index is told of what a lane materializes a little later, many shards at once (`gathering`).
+    What a process that is killed has not told it, it is told with the end of the step or the run.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines = _Engines()
+        self._engines = Engines(self._forget_threads)
         self._joined: dict[tuple[int, str], Connection] = {}
+        self._tables: set[str] = set()
+        self._columns: set[str] = set()
+        self._gathers: str | None = None
+        self._held: list[Written] = []
+        self._gathered: list[Written] = []
+        self._telling = Lock()
         super().__init__(base_dir, inst_data)
-        _EVENTS.add(self)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -224,26 +129,112 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         if not all(event.dagster_event_type in PLANNED for event in events):
             super().store_event_batch(events)
             return
-        light = [lightened(event) for event in events]
-        if len(light) <= _PLANNED_TWICE:
-            with self._one_transaction(events[0].run_id) as run:
-                for event in light:
-                    run.execute(self.prepare_insert_event(event))
-        with self._one_transaction("index"):
-            for event in light:
-                self._index(event)
+        plan = [self._written(lightened(event)) for event in events]
+        if len(plan) <= _PLANNED_TWICE:
+            with self.run_connection(events[0].run_id) as run:
+                run.execute(INSERT_EVENT, [event.row for event in plan])
+        with self.index_connection() as index:
+            begin(index)
+            index_plan(index, plan)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Write an event."""
         if repeats_another(event):
             return
         light = lightened(event)
+        if self._gathers == event.run_id:
+            if event.dagster_event_type in GATHERED:
+                self._gather(light)
+                return
+            with self._telling:
+                self._write_held()
+        if event.dagster_event_type in _ENDS:
+            self._tell_what_is_missing(event)
         if event.dagster_event_type not in CHECKS:
             super().store_event(light)
             return
         with self.run_connection(event.run_id) as run:
             run.execute(self.prepare_insert_event(light))
         self._index(light)
+
+    @contextmanager
+    def gathering(self, run_id: str) -> Iterator[None]:
+        """Tell the index at times, and at the end, of what a run materializes and checks meanwhile.
+
+        The run's file has it at once. One run at a time.
+        """
+        if self._gathers is not None:
+            yield
+            return
+        self._gathers = run_id
+        done = Event()
+        thread = Thread(target=self._tell_at_times, args=(done,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self._gathers = None
+            self._tell_gathered()
+
+    def _gather(self, event: EventLogEntry) -> None:
+        with self._telling:
+            self._held.append(self._written(event))
+            # The result of its check comes at once, and goes along.
+            if event.dagster_event_type in CHECKS:
+                self._write_held()
+
+    def _write_held(self) -> None:
+        """Write what is held into the run's file."""
+        if self._held:
+            with self.run_connection(self._held[0].row["run_id"]) as run:
+                run.execute(INSERT_EVENT, [event.row for event in self._held])
+            self._gathered += self._held
+            self._held = []
+
+    def _tell_at_times(self, done: Event) -> None:
+        while not done.wait(_GATHERING_SECONDS):
+            # What fails is tried again, at last by `gathering` itself.
+            with suppress(sa.exc.SQLAlchemyError):
+                self._tell_gathered()
+
+    def _tell_gathered(self) -> None:
+        with self._telling:
+            self._write_held()
+            if self._gathered:
+                self._tell(self._gathered)
+                self._gathered = []
+
+    def _tell_what_is_missing(self, end: EventLogEntry) -> None:
+        """Tell the index what a step that has failed, or any of a run's, could not tell it."""
+        self._tell_gathered()
+        with self.run_connection(end.run_id) as run:
+            there = places(run, end.run_id, end.step_key)
+        with self.index_connection() as index:
+            known = places(index, end.run_id, end.step_key)
+        missing = [number for place, number in there.items() if place not in known]
+        if missing:
+            with self.run_connection(end.run_id) as run:
+                texts = event_texts(run, missing)
+            self._tell([self._written(deserialize_value(text, EventLogEntry)) for text in texts])
+
+    def _tell(self, events: Sequence[Written]) -> None:
+        """Tell the index of events of one run, but for those that somebody has told it already."""
+        with self._one_transaction("index") as index:
+            begin(index)
+            if is_told(index, events[0]) or is_told(index, events[-1]):
+                known = places(index, events[0].row["run_id"])
+                events = [event for event in events if event.place not in known]
+            for event, number in index_events(index, events):
+                self.store_asset_check_event(event.entry, number)
+
+    def _written(self, event: EventLogEntry) -> Written:
+        row = self._event_to_row(event)
+        # What is asked of a check is in a table of its own.
+        is_check = event.dagster_event_type in CHECKS
+        short = serialize_value(numbered(event)) if is_check else row["event"]
+        return Written(event, row, short, self._tags_for_asset_event(event))
 
     def _index(self, event: EventLogEntry) -> None:
         is_check = event.dagster_event_type in CHECKS
@@ -258,6 +249,20 @@ class KeptEventLogStorage(SqliteEventLogStorage):
             else:
                 self._store_asset_event(index, event, number)
 
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; asked once, as none ever goes."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._columns:
+            found: bool = super()._has_asset_key_col_on_connection(conn, column_name)
+            if not found:
+                return False
+            self._columns.add(column_name)
+        return True
+
     def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
         row: dict[str, Any] = super()._event_to_row(event)
         return {**row, "event": written_shortly(row["event"])}
@@ -271,9 +276,10 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         last = values.get("last_materialization")
         return {**values, "last_materialization": written_shortly(last)} if last else values
 
-    def forget_threads(self) -> None:
+    def _forget_threads(self) -> None:
         """In a forked process: no thread of the other one lets go of its lock here."""
-        self._db_lock = Lock()
+        self._db_lock, self._telling = Lock(), Lock()
+        self._gathers, self._held, self._gathered = None, [], []
         self._joined.clear()
 
     def _make(self, shard: str) -> None:
@@ -293,11 +299,19 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         self._engines.close()
 
 
+def gathering_events(context: dg.OpExecutionContext) -> AbstractContextManager[None]:
+    """Let this step's events be stored many at once, where the instance's storage can."""
+    storage = context.instance.event_log_storage
+    if isinstance(storage, KeptEventLogStorage):
+        return storage.gathering(context.run_id)
+    return nullcontext()
+
+
 class KeptRunStorage(SqliteRunStorage):
     """Runs in one file."""
 
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines = _Engines()
+        self._engines = Engines()
         super().__init__(conn_string, inst_data)
 
     @classmethod

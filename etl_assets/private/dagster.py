@@ -121,6 +121,9 @@ NAMES = fence(
             "events, runs and ticks in SQLite, with connections that stay open",
             "compare Dagster's SQLite storage with instance/storage.py",
         ): {
+            "dagster._core.storage.asset_check_execution_record": "AssetCheckExecutionRecordStatus",
+            "dagster._core.storage.event_log.schema": "AssetCheckExecutionsTable "
+            "AssetEventTagsTable AssetKeyTable SqlEventLogStorageTable",
             "dagster._core.storage.event_log.sqlite.sqlite_event_log": "SqliteEventLogStorage",
             "dagster._core.storage.runs.sqlite.sqlite_run_storage": "SqliteRunStorage",
             "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage": (
@@ -175,7 +178,16 @@ if TYPE_CHECKING:
         ScheduleInstigatorData,
         TickStatus,
     )
+    from dagster._core.storage.asset_check_execution_record import (
+        AssetCheckExecutionRecordStatus,
+    )
     from dagster._core.storage.compute_log_manager import CapturedLogContext
+    from dagster._core.storage.event_log.schema import (
+        AssetCheckExecutionsTable,
+        AssetEventTagsTable,
+        AssetKeyTable,
+        SqlEventLogStorageTable,
+    )
     from dagster._core.storage.event_log.sql_event_log import (
         SqlEventLogStorage,
     )
@@ -227,3 +239,13 @@ def take_hashes_anew() -> None:
 
 def _without_hash(job: object, state: Mapping[str, object]) -> None:
     vars(job).update((name, value) for name, value in state.items() if name != "_hash")
+
+
+def remember_output_asset_keys(step: Any) -> None:
+    """Let a step look through all of its outputs once, and not again for each of them.
+
+    `step` is Dagster's context of it. Moved: see who asks `StepExecutionContext` for
+    `get_output_asset_keys`; without it long lanes are slower, and not wrong.
+    """
+    keys = step.get_output_asset_keys()
+    step.get_output_asset_keys = lambda: keys

@@ -9,18 +9,18 @@ from etl_assets.tables.topology import LogicalTable, Shard
 
 HOST_TAG = "etl_assets/host"
 """The tag of a step that says whose connections it uses."""
-CHEAP_STEPS = 64
-"""Up to so many shards of a logical table `auto` gives a step each.
+MANY_SHARDS = 64
+"""Of more shards a logical table has, Dagster keeps little of each."""
+FEW_SHARDS = 12
+"""Up to so many shards of a logical table `auto` gives a step each: that costs a second at most."""
+EVEN_LANES = 32
+"""Up to so many lanes of a logical table `auto` makes two for each connection of a host.
 
-A step costs about a tenth of a second of wall time with two processes, which 64 shards hardly
-notice; a thousand would.
+So whoever is ready first takes over what is left, and a large shard delays few others. A lane costs
+about a tenth of a second of wall time with two processes, which so few hardly notice.
 """
 LONGEST_LANE = 128
-"""So many shards a lane has at most under `auto`.
-
-For each output Dagster looks through all outputs of its step, twice: in a lane of 2,048 that was
-three quarters of the time, in one of 128 it is not seen.
-"""
+"""So many shards a lane has at most under `auto`: Dagster looks at all of its outputs at times."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,45 @@ class Lane:
 
 
 def lanes_of(config: ExportConfig, table: LogicalTable) -> list[Lane]:
-    """A logical table's lanes, as `execution.lanes` asks for them.
-
-    Under `auto` a table of many shards gets as many lanes a host as the host has connections: more
-    could not be at work at the same time. Only where these would be too long there are more.
-    """
+    """A logical table's lanes, as `execution.lanes` asks for them."""
     names = shard_names(table)
-    wanted = config.execution.lanes
-    if wanted == "per_shard" or (wanted == "auto" and len(names) <= CHEAP_STEPS):
-        return [Lane(name, shard.host, {name: shard}) for shard, name in names.items()]
     hosts: dict[str, list[Shard]] = {}
     for shard in table.shards:
         hosts.setdefault(shard.host, []).append(shard)
-    lanes: dict[tuple[str, int], list[Shard]] = {}
-    for host, shards in hosts.items():
-        enough = max(config.hosts[host].max_connections, -(-len(shards) // LONGEST_LANE))
-        number = wanted if isinstance(wanted, int) else enough
-        lanes |= {(host, n): shards[n::number] for n in range(min(number, len(shards)))}
+    numbers = _numbers(config, table, {host: len(shards) for host, shards in hosts.items()})
+    alone = all(numbers[host] >= len(shards) for host, shards in hosts.items())
+    if alone and not isinstance(config.execution.lanes, int):
+        return [Lane(name, shard.host, {name: shard}) for shard, name in names.items()]
+    lanes = {
+        (host, n): shards[n :: numbers[host]]
+        for host, shards in hosts.items()
+        for n in range(min(numbers[host], len(shards)))
+    }
     lane_of = lane_names(table, lanes)
     return [
         Lane(lane_of[place], place[0], {names[shard]: shard for shard in shards})
         for place, shards in lanes.items()
     ]
+
+
+def _numbers(
+    config: ExportConfig, table: LogicalTable, shards: Mapping[str, int]
+) -> Mapping[str, int]:
+    """How many lanes each host gets for so many shards.
+
+    Under `auto` at least as many as the host has connections, so that all may be at work. Sizes do
+    not count, as the last export's may change: all processes of a run have to come to the same
+    lanes. But shards that are read in parts are large.
+    """
+    wanted = config.execution.lanes
+    if isinstance(wanted, int):
+        return dict.fromkeys(shards, wanted)
+    few = FEW_SHARDS if table.settings.split == 1 else MANY_SHARDS
+    if wanted == "per_shard" or len(table.shards) <= few:
+        return shards
+    limits = {host: config.hosts[host].max_connections for host in shards}
+    twice = sum(min(2 * limits[host], count) for host, count in shards.items()) <= EVEN_LANES
+    return {
+        host: max(limits[host] * (2 if twice else 1), -(-count // LONGEST_LANE))
+        for host, count in shards.items()
+    }

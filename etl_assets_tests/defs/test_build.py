@@ -227,13 +227,17 @@ def test_a_number_of_lanes_gathers_the_shards_of_one_host(
     assert in_lanes.asset_graph.get_all_asset_keys() == before
 
 
-@pytest.mark.parametrize(("shards", "steps"), [(64, 64), (65, 3)])
-def test_auto_gathers_many_shards_into_as_many_lanes_as_there_are_connections(
-    tmp_path: Path, shards: int, steps: int
+@pytest.mark.parametrize(
+    ("shards", "limit", "more", "steps"),
+    [(12, 2, "", 12), (13, 2, "", 4), (64, 20, "", 20), (64, 2, "split: 2", 64), (300, 1, "", 3)],
+)
+def test_auto_gathers_shards_into_two_lanes_a_connection_while_these_are_few(
+    tmp_path: Path, shards: int, limit: int, more: str, steps: int
 ) -> None:
-    many = CONFIG.replace("processes: 3", "lanes: auto").replace(
-        "shop_{00..01}.orders_{00..01}", f"shop.orders_{{1..{shards - 1}}}"
-    )
+    many = CONFIG.replace("processes: 3", "lanes: auto")
+    many = many.replace("      - {host: demo, tables: shop_02.orders_00}\n", f"    {more}\n")
+    many = many.replace("shop_{00..01}.orders_{00..01}", f"shop.orders_{{1..{shards}}}")
+    many = many.replace("max_connections: 2", f"max_connections: {limit}")
     gathered = lanes(load(tmp_path, many).get_repository_def())
     assert sum(map(len, gathered.values())) == shards
     assert len(gathered) == steps

@@ -298,7 +298,7 @@ def test_a_limit_below_one_row_is_refused(shop: Location) -> None:
 def test_of_a_shard_of_many_only_what_is_looked_for_is_recorded(
     shop: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_step, "CHEAP_STEPS", len(SHARDS) - 1)
+    monkeypatch.setattr(shard_step, "MANY_SHARDS", len(SHARDS) - 1)
     result = shop.export()
     assert result.success
     for event in result.get_asset_materialization_events():

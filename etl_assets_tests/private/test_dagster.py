@@ -46,6 +46,10 @@ TAKES = {
     "SqliteEventLogStorage.conn_string_for_shard": "shard_name",
     "SqliteEventLogStorage._connect": "shard",
     "SqliteEventLogStorage._initdb": "engine",
+    "SqliteEventLogStorage._has_asset_key_col_on_connection": "conn column_name",
+    "SqliteEventLogStorage._tags_for_asset_event": "event",
+    "SqliteEventLogStorage.has_table": "table_name",
+    "SqliteEventLogStorage.store_asset_check_event": "event event_id",
     "SqliteRunStorage": "conn_string inst_data",
     "SqliteRunStorage.from_local": "base_dir inst_data",
     "SqliteScheduleStorage.from_local": "base_dir inst_data",
@@ -140,6 +144,12 @@ def test_a_plan_and_its_steps_can_be_changed_by_copies() -> None:
     assert "tags" in parameters(ExecutionStep), told
     for kind in (ExecutionPlan, ExecutionStep, dg.InitExecutorContext):
         assert hasattr(kind, "_replace"), f"{kind.__name__}: {told}"
+
+
+def test_a_step_is_asked_for_the_assets_of_its_outputs() -> None:
+    told = "see remember_output_asset_keys in etl_assets/private/dagster.py"
+    source = inspect.getsource(import_module("dagster._core.execution.plan.execute_step"))
+    assert "step_context.get_output_asset_keys()" in source, told
 
 
 def test_a_storage_has_what_the_kept_one_changes(tmp_path: Path) -> None:
