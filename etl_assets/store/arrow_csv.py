@@ -19,7 +19,7 @@ from etl_assets.store.folder import Folder
 from etl_assets.store.frames import TEXT, Convert, Part
 from etl_assets.store.proof import Claim, FileProof, readable
 
-PIECE_BYTES = 1 << 21
+PIECE_BYTES = 1 << 20
 """How much is parsed at a time, but for a longer record: it fits into a core's own memory."""
 MOST_BYTES = (1 << 31) - 2
 """What Arrow's reader takes in one block."""

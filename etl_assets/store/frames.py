@@ -25,7 +25,11 @@ Decimals = Literal["decimal", "string"]
 Part: TypeAlias = Any
 """Values of a column that follow each other: an array of Arrow's, or one of numpy's of objects."""
 Convert: TypeAlias = Callable[[pa.Array], Part]
-"""Makes values of a column's texts; a ValueError, TypeError or ArithmeticError: they are not its."""
+"""Makes values of a column's texts.
+
+Raises:
+    ValueError, TypeError, ArithmeticError: they are not of the column's type.
+"""
 
 TEXT = pa.large_string()
 _BYTES = pa.large_binary()
@@ -131,7 +135,7 @@ def series(parts: list[Part], dtype: str) -> "pd.Series[Any]":
     if dtype == "object":
         joined = np.concatenate(parts) if parts else np.array([], object)
         return pd.Series(joined, dtype=object, copy=False)
-    held = pd.api.types.pandas_dtype(dtype)
+    held: Any = pd.api.types.pandas_dtype(dtype)
     made: pd.Series[Any] = pd.Series(held.__from_arrow__(pa.chunked_array(parts, _TYPES[dtype])))
     return made
 
@@ -173,12 +177,13 @@ def _from_hex(texts: pa.Array) -> pa.Array:
 
 
 def _from_base64(texts: pa.Array) -> pa.Array:
-    return pa.array([None if text is None else b64decode(text) for text in texts.to_pylist()], _BYTES)
+    values = [None if text is None else b64decode(text) for text in texts.to_pylist()]
+    return pa.array(values, _BYTES)
 
 
 def _decimals(texts: pa.Array) -> Part:
     values = _objects(texts)
-    is_there = np.not_equal(values, None)
+    is_there = texts.is_valid().to_numpy(zero_copy_only=False)
     values[is_there] = list(map(Decimal, values[is_there]))
     return values
 

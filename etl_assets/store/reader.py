@@ -242,9 +242,7 @@ def _read(
         name: [
             part
             for read, there in zip(found, places, strict=True)
-            for part in (
-                read.columns[there[name]] if name in there else [nothing(read.rows, held)]
-            )
+            for part in (read.columns[there[name]] if name in there else [nothing(read.rows, held)])
         ]
         for name, held in wanted.items()
     }

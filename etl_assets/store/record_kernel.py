@@ -1,8 +1,7 @@
 """The strict reading of CSV records, compiled: the same records and faults as `RecordReader`.
 
-A state for each byte that a file can stop after, so blocks may end anywhere. Nothing is kept but the
-first bytes of the record that is being read, which an error shows. What a record is made of does
-not belong here: nobody asks for its values.
+There is a state for each place where a block may end. Nothing is kept but the first bytes of the
+record that is being read, which an error shows. A record's values do not belong here.
 """
 
 import cython
@@ -197,7 +196,7 @@ class RecordScanner:
                 elif kind == _RETURN:
                     fault = _MALFORMED
                     break
-                elif kind == _DELIMITER or kind == _LINE_FEED:
+                elif kind in (_DELIMITER, _LINE_FEED):
                     if self._token_size:
                         fault = _MALFORMED
                         break
@@ -217,7 +216,7 @@ class RecordScanner:
                         break
                 if at == size:
                     break
-                if kind == _QUOTE or kind == _RETURN:
+                if kind in (_QUOTE, _RETURN):
                     fault = _MALFORMED
                     break
             elif state == _QUOTED:
@@ -254,9 +253,7 @@ class RecordScanner:
                 if at == size:
                     break
                 kind = kinds[block[at]]
-                if self._matched < self._token_size or (
-                    kind != _DELIMITER and kind != _LINE_FEED
-                ):
+                if self._matched < self._token_size or (kind != _DELIMITER and kind != _LINE_FEED):
                     fault = _MALFORMED
                     break
             state = _BEGIN

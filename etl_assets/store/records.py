@@ -4,15 +4,18 @@ A record's values do not belong here: `csv_format.RecordReader` and Arrow's read
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 from etl_assets.csv_format import SHOWN_BYTES, CsvFormat, RecordReader, malformed, not_utf_8
 from etl_assets.kernels import are_wanted
 
-try:
+SCANNER: Any = None
+"""The kernel; None where no compiler was there at the installation."""
+with suppress(ImportError):
     from etl_assets.store.record_kernel import RecordScanner
-except ImportError:
-    RecordScanner = None
+
+    SCANNER = RecordScanner
 
 _NOT_UTF_8 = 2
 """A scanner's fault of a record that is whole."""
@@ -22,12 +25,14 @@ class Records(Protocol):
     """One file's records, counted as its blocks pass.
 
     Attributes:
-        count: how many there were.
         first: as many bytes of the first one as were asked for.
     """
 
-    count: int
     first: bytes
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
 
     def blocks(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """Blocks with the same bytes, and where in each its last whole record ends, or 0.
@@ -39,7 +44,7 @@ class Records(Protocol):
 
 def records_of(csv_format: CsvFormat, width: int, first_bytes: int) -> Records:
     """What counts the records of a file, and keeps nothing but the first one's first bytes."""
-    if RecordScanner is None or not are_wanted():
+    if SCANNER is None or not are_wanted():
         return _Matched(csv_format, width, first_bytes)
     return _Scanned(csv_format, width, first_bytes)
 
@@ -50,7 +55,7 @@ class _Scanned:
     def __init__(self, csv_format: CsvFormat, width: int, first_bytes: int) -> None:
         self._width = width
         self._first_bytes = first_bytes
-        self._scanner = RecordScanner(
+        self._scanner = SCANNER(
             ord(csv_format.delimiter), csv_format.null.encode(), csv_format.quoting == "all", width
         )
         self.first = b""
@@ -58,7 +63,7 @@ class _Scanned:
     @property
     def count(self) -> int:
         """How many there were."""
-        return self._scanner.records
+        return int(self._scanner.records)
 
     def blocks(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """See `Records`."""
@@ -91,13 +96,18 @@ class _Matched:
     def __init__(self, csv_format: CsvFormat, width: int, first_bytes: int) -> None:
         self._reader = RecordReader(csv_format, width)
         self._first_bytes = first_bytes
-        self.count = 0
+        self._count = 0
         self.first = b""
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return self._count
 
     def blocks(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """See `Records`."""
         for raw in self._reader.raw_records(blocks):
-            if not self.count:
+            if not self._count:
                 self.first = raw[: self._first_bytes]
-            self.count += 1
+            self._count += 1
             yield raw, len(raw)
