@@ -76,10 +76,10 @@ class _Scanned:
                 of_it = (scanner.first_end or position + len(block)) - position
                 self.first += block[: min(of_it, self._first_bytes - len(self.first))]
             position += len(block)
+            yield block, end
             # What is shown of a fault may be in the blocks to come.
             if scanner.fault and self._is_shown():
                 break
-            yield block, end
         if scanner.fault == _NOT_UTF_8:
             raise not_utf_8(scanner.offset, scanner.head)
         if scanner.head:
