@@ -138,6 +138,14 @@ def test_an_odd_number_of_digits_is_not_made_even_by_the_next_value(folder: Loca
         read_files([ShardFile(folder, manifest)])
 
 
+def test_a_value_that_begins_with_a_byte_order_mark_keeps_it(folder: LocalFolder) -> None:
+    columns = (("it", "text"),)
+    manifest = export_shard(folder, SHARDS[0], [("\ufeffa",), ("\ufeff,",)], columns=columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrow_csv, "PIECE_BYTES", 1)
+        assert read_files([ShardFile(folder, manifest)])["it"].tolist() == ["\ufeffa", "\ufeff,"]
+
+
 def test_what_is_damaged_is_told_before_what_is_of_no_type(
     folder: LocalFolder, tmp_path: Path
 ) -> None:
