@@ -7,7 +7,7 @@ record that is being read, which an error shows. A record's values do not belong
 import cython
 
 if not cython.compiled:
-    raise ImportError("not compiled")
+    raise ImportError("expected the compiled module, got its source")
 
 SHOWN_BYTES = cython.declare(cython.Py_ssize_t, 80)
 # How much of a record an error shows.

@@ -67,7 +67,7 @@ def by_python(manifest: ShardManifest, rows: list[tuple[Value, ...]]) -> list[li
     if manifest.csv.binary == "base64":
         parsers[-1] = b64decode
     return [
-        [None if record[place] is None else parse(record[place]) for record in records]
+        [None if cell is None else parse(cell) for cell in (record[place] for record in records)]
         for place, parse in enumerate(parsers)
     ]
 
