@@ -1,5 +1,6 @@
 """Charter: whatever counts records finds those of `RecordReader`, or its very fault."""
 
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -49,7 +50,7 @@ def files(draw: st.DrawFn) -> tuple[CsvFormat, int, bytes]:
 
 def counted(csv_format: CsvFormat, width: int, blocks: Iterable[bytes]) -> tuple[int, str, int]:
     """How many records there are, what is wrong, and how many bytes of whole ones were given."""
-    found = records_of(csv_format, width, 1 << 20)
+    found = records_of(csv_format, width, 9)
     whole = position = 0
     wrong = ""
     try:
@@ -97,6 +98,18 @@ def test_a_fault_is_told_before_the_rest_is_read() -> None:
 
     if isinstance(records_of(CsvFormat(), 2, 0), records._Scanned):
         assert counted(CsvFormat(), 2, blocks())[1].startswith("byte 0: expected a whole record")
+
+
+def test_a_record_of_any_length_takes_no_more_memory() -> None:
+    if not isinstance(records_of(CsvFormat(), 1, 9), records._Scanned):
+        return
+    blocks = [b'"', *[b'""n' * 20_000] * 1_000, b'"\n']
+    tracemalloc.start()
+    found = counted(CsvFormat(), 1, blocks)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == (1, "", 60_000_003)
+    assert peak < 100_000
 
 
 def test_the_kernel_is_used_where_it_is_there_and_not_switched_off(
