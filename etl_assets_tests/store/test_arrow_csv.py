@@ -21,7 +21,22 @@ from etl_assets.store.reader import ShardFile, read_files, read_table
 from etl_assets_tests.support.exported import SHARDS, export_shard
 
 texts = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
-    ["", "NULL", "\\N", '"', "\r\n", "\n", "\ufeff", "\ufeffa", "\0", " 1", "nan", "0000-00-00"]
+    [
+        "",
+        "NULL",
+        "\\N",
+        "∅",
+        " ",
+        '"',
+        "\r\n",
+        "\n",
+        "\ufeff",
+        "\ufeffa",
+        "\0",
+        " 1",
+        "nan",
+        "0000-00-00",
+    ]
 )
 TYPES: dict[str, tuple[st.SearchStrategy[Value], Callable[[str], Any], str, pa.DataType]] = {
     "bigint(20)": (st.integers(-(2**63), 2**63 - 1).map(str), int, "Int64", pa.int64()),
@@ -48,7 +63,7 @@ TYPES: dict[str, tuple[st.SearchStrategy[Value], Callable[[str], Any], str, pa.D
 COLUMNS = tuple((f"{number}", kind) for number, kind in enumerate(TYPES))
 formats = st.builds(
     CsvFormat,
-    null=st.sampled_from(["", "NULL", "\\N"]),
+    null=st.sampled_from(["", "NULL", "\\N", " ", "∅"]),
     delimiter=st.sampled_from([",", "\t", ";", "'", "\x01"]),
     quoting=st.sampled_from(["minimal", "all"]),
     header=st.booleans(),
