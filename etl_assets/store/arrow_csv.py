@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Semaphore
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -28,11 +27,11 @@ _MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class WantedFile:
-    """A file, and what the values of the columns become that are wanted of it, by their places."""
+    """A file, and what the values of the columns become that are wanted of it, by their names."""
 
     folder: Folder
     claim: Claim
-    columns: Mapping[int, Convert]
+    columns: Mapping[str, Convert]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ReadFile:
     """A proven file's records, and each wanted column's parts."""
 
     rows: int
-    columns: Mapping[int, list[Part]]
+    columns: Mapping[str, list[Part]]
 
 
 def read_proven(files: Sequence[WantedFile], next_step: str) -> list[ReadFile]:
@@ -98,27 +97,27 @@ class _Reading:
         if causes := proof.causes():
             raise CsvError(f"{where}: {', '.join(causes)}", next_step=self.next_step)
         parts = [parsed.result() for parsed in parsing]
-        columns = {place: [part[place] for part in parts] for place in file.columns}
+        columns = {name: [part[name] for part in parts] for name in file.columns}
         return ReadFile(proof.rows, columns)
 
-    def _parse(self, file: WantedFile, piece: memoryview) -> dict[int, Part]:
+    def _parse(self, file: WantedFile, piece: memoryview) -> dict[str, Part]:
         try:
-            texts = _texts(file.claim, list(file.columns), piece)
+            texts = _texts(file.claim, list(map(file.claim.names.index, file.columns)), piece)
             return {
-                place: _converted(file, place, texts.column(number))
-                for number, place in enumerate(file.columns)
+                name: _converted(file, name, column)
+                for name, column in zip(file.columns, texts, strict=True)
             }
         finally:
             self.slots.release()
 
 
-def _converted(file: WantedFile, place: int, texts: Any) -> Part:
+def _converted(file: WantedFile, name: str, texts: pa.Array) -> Part:
     try:
-        return file.columns[place](texts)
+        return file.columns[name](texts)
     # SQLite keeps any value in any column.
     except (ValueError, TypeError, ArithmeticError) as error:
         raise CsvError(
-            f"{file.folder.location(file.claim.file)}: the column {file.claim.names[place]} has a "
+            f"{file.folder.location(file.claim.file)}: the column {name} has a "
             "value that is not of its type",
             next_step="leave it out with columns=…, or read the file as text",
         ) from error

@@ -148,15 +148,15 @@ def _read(folder: Folder, name: FrameName) -> pd.DataFrame:
             next_step="materialize it first",
         )
     claim = manifest.claim
-    places = range(len(manifest.columns))
-    wanted = WantedFile(folder, claim, dict.fromkeys(places, pa.Array.to_pylist))
+    wanted = WantedFile(folder, claim, dict.fromkeys(claim.names, pa.Array.to_pylist))
     (found,) = read_proven([wanted], _AGAIN)
-    cells = [list(chain.from_iterable(found.columns[place])) for place in places]
     try:
         return pd.DataFrame(
             {
-                column.name: series_of(texts, column, manifest.csv)
-                for column, texts in zip(manifest.columns, cells, strict=True)
+                column.name: series_of(
+                    list(chain.from_iterable(found.columns[column.name])), column, manifest.csv
+                )
+                for column in manifest.columns
             }
         )
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:

@@ -222,30 +222,25 @@ def _read(
     nothing: Callable[[int, Held], Part],
 ) -> tuple[int, dict[str, list[Part]]]:
     """The count of all rows, and the parts of the columns that hold them as it is wanted."""
-    places = [{name: place for place, name in enumerate(shard)} for shard in kinds]
     found = read_proven(
         [
             WantedFile(
                 file.folder,
                 Claim.of_shard(file.manifest),
                 {
-                    there[name]: convert(shard[name], held)
+                    name: convert(shard[name], held)
                     for name, held in wanted.items()
                     if name in shard
                 },
             )
-            for file, shard, there in zip(files, kinds, places, strict=True)
+            for file, shard in zip(files, kinds, strict=True)
         ],
         _VERIFY,
     )
-    parts: dict[str, list[Part]] = {
-        name: [
-            part
-            for read, there in zip(found, places, strict=True)
-            for part in (read.columns[there[name]] if name in there else [nothing(read.rows, held)])
-        ]
-        for name, held in wanted.items()
-    }
+    parts: dict[str, list[Part]] = {name: [] for name in wanted}
+    for read in found:
+        for name, held in wanted.items():
+            parts[name] += read.columns.get(name, [nothing(read.rows, held)])
     return sum(read.rows for read in found), parts
 
 
