@@ -27,7 +27,8 @@ NEUTRAL = "'"
 """What stands in front of such a text."""
 
 _BOM = "\ufeff".encode()
-_SHOWN_BYTES = 80
+SHOWN_BYTES = 80
+"""How much of a record an error shows."""
 _SPECIAL_IN_TOKEN = re.compile(r'["\r\n]')
 
 
@@ -211,7 +212,7 @@ class RecordReader:
             try:
                 raw.decode()
             except UnicodeDecodeError:
-                raise self._wrong("UTF-8", raw) from None
+                raise not_utf_8(self._offset, raw) from None
             position = found.end()
             self._offset += len(raw)
             yield raw
@@ -229,9 +230,19 @@ class RecordReader:
             raise self._malformed(pending)
 
     def _malformed(self, pending: bytearray) -> CsvError:
-        end = pending.find(b"\n")
-        line = pending[: end if end >= 0 else len(pending)]
-        return self._wrong(f"a whole record of {self._width} fields", bytes(line))
+        return malformed(self._offset, bytes(pending[:SHOWN_BYTES]), self._width)
 
-    def _wrong(self, wanted: str, found: bytes) -> CsvError:
-        return CsvError(f"byte {self._offset}", expected=wanted, got=repr(found[:_SHOWN_BYTES]))
+
+def malformed(offset: int, found: bytes, width: int) -> CsvError:
+    """The error for a record that is none; `found` begins with its first line."""
+    line = found.partition(b"\n")[0]
+    return _wrong(offset, f"a whole record of {width} fields", line)
+
+
+def not_utf_8(offset: int, record: bytes) -> CsvError:
+    """The error for a whole record whose bytes are no text."""
+    return _wrong(offset, "UTF-8", record)
+
+
+def _wrong(offset: int, wanted: str, found: bytes) -> CsvError:
+    return CsvError(f"byte {offset}", expected=wanted, got=repr(found[:SHOWN_BYTES]))

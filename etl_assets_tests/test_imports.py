@@ -16,10 +16,10 @@ def test_imports_point_one_way() -> None:
     [
         ("etl_assets", ["dagster", "sqlalchemy", "pydantic"]),
         ("etl_assets.cli.entry", ["dagster", "sqlalchemy", "pydantic", "click"]),
-        ("etl_assets.cli.verify", ["dagster", "pymysql", "pandas"]),
-        ("etl_assets.export.shard", ["dagster", "pandas", "fsspec"]),
+        ("etl_assets.cli.verify", ["dagster", "pymysql", "pandas", "pyarrow"]),
+        ("etl_assets.export.shard", ["dagster", "pandas", "pyarrow", "fsspec"]),
         ("etl_assets.components", ["pandas", "dagster_dg_core", "dagster_dg_cli", "jinja2"]),
-        ("etl_assets.defs.build", ["pandas", "celery", "kubernetes", "docker"]),
+        ("etl_assets.defs.build", ["pandas", "pyarrow", "celery", "kubernetes", "docker"]),
     ],
 )
 def test_a_module_imports_nothing_that_it_does_not_need(module: str, absent: list[str]) -> None:

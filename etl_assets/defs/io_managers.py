@@ -31,9 +31,8 @@ from etl_assets.store.open_folder import open_folder
 from etl_assets.tables.topology import LogicalTable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from etl_assets.store.frame_files import FrameName
+    from etl_assets.store.reader import ShardFile
 
 
 def notice_removed(step: Any, done: CommittedShard) -> None:
@@ -156,8 +155,15 @@ class CsvIOManager(dg.ConfigurableIOManager):
 
         As a pyarrow Table, where the input is annotated so.
         """
-        frame = self._frame(context)
-        if not wants_table(context):
+        from etl_assets.store.frame_files import read_frames  # noqa: PLC0415
+        from etl_assets.store.reader import read_files, read_table  # noqa: PLC0415
+
+        is_table = wants_table(context)
+        files = self._exported(context)
+        if files is not None:
+            return read_table(files) if is_table else read_files(files)
+        frame = read_frames({name: self._frame_folder(name) for name in names_of(context)})
+        if not is_table:
             return frame
         import pyarrow as pa  # noqa: PLC0415
 
@@ -194,20 +200,20 @@ class CsvIOManager(dg.ConfigurableIOManager):
     def _frame_folder(self, name: "FrameName") -> Folder:
         return open_folder(self.directory, *name.folder_parts)
 
-    def _frame(self, context: dg.InputContext) -> "pd.DataFrame":
-        from etl_assets.store.frame_files import read_frames  # noqa: PLC0415
-        from etl_assets.store.reader import exported_files, read_files  # noqa: PLC0415
+    def _exported(self, context: dg.InputContext) -> "list[ShardFile] | None":
+        """The files of an input that this product exports; None where it is anybody's asset."""
+        from etl_assets.store.reader import exported_files  # noqa: PLC0415
 
         upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream is not None else {}
         wanted = shard_of(metadata) or table_of(metadata)
         if wanted is None:
-            return read_frames({name: self._frame_folder(name) for name in names_of(context)})
+            return None
         table = wanted if isinstance(wanted, str) else wanted.table
         files = []
         for partition in context.asset_partition_keys:
             files += exported_files(self.folder(table, partition), wanted, partition)
-        return read_files(files)
+        return files
 
 
 def _show(context: dg.OutputContext, metadata: Mapping[str, Any]) -> None:

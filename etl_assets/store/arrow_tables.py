@@ -1,28 +1,26 @@
 """Tables in Arrow's memory as pandas frames, slice by slice, so that nothing is lost.
 
 Integers, booleans and text become pandas' nullable dtypes, and floats keep NaN apart from NULL,
-which pandas' own way does not. pyarrow is there where such a table is: nothing else here needs it.
+which pandas' own way does not.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from etl_assets.errors import UsageError
 from etl_assets.store.frame_columns import FrameColumn, column_of, unwritable
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def arrow_table(value: object) -> "pa.Table | None":
+def arrow_table(value: object) -> pa.Table | None:
     """The table that something holds, by the protocol that all of Arrow's libraries share.
 
     None where it holds none; polars frames and DuckDB's results do.
 
     Raises:
-        UsageError: pyarrow is not there, or what is lent as a column's values is none.
+        UsageError: what is lent as a column's values is none.
     """
     if not hasattr(value, "__arrow_c_stream__"):
         return None
@@ -32,15 +30,6 @@ def arrow_table(value: object) -> "pa.Table | None":
             # polars lends their addresses in memory, as if they were bytes.
             raise unwritable(name, "polars' Object")
     try:
-        import pyarrow as pa  # noqa: PLC0415
-    except ImportError:
-        raise UsageError(
-            "",
-            expected=f"pyarrow, which reads a {type(value).__name__}",
-            got="none installed",
-            next_step="install pyarrow, or return a pandas DataFrame",
-        ) from None
-    try:
         # Else a category might have other categories in each slice.
         return pa.table(value).unify_dictionaries()
     except pa.ArrowInvalid:
@@ -48,7 +37,7 @@ def arrow_table(value: object) -> "pa.Table | None":
         return None
 
 
-def columns_of(table: "pa.Table") -> tuple[FrameColumn, ...]:
+def columns_of(table: pa.Table) -> tuple[FrameColumn, ...]:
     """What the columns of the table's slices are.
 
     Raises:
@@ -58,7 +47,7 @@ def columns_of(table: "pa.Table") -> tuple[FrameColumn, ...]:
     return tuple(_column(field, empty[field.name]) for field in table.schema)
 
 
-def slices_of(table: "pa.Table", rows: int) -> Iterator[pd.DataFrame]:
+def slices_of(table: pa.Table, rows: int) -> Iterator[pd.DataFrame]:
     """The table's rows, at most so many at a time.
 
     Raises:
@@ -74,9 +63,7 @@ def slices_of(table: "pa.Table", rows: int) -> Iterator[pd.DataFrame]:
         yield frame
 
 
-def _frame(table: "pa.Table") -> pd.DataFrame:
-    import pyarrow as pa  # noqa: PLC0415
-
+def _frame(table: pa.Table) -> pd.DataFrame:
     try:
         # Without the metadata, by which pandas would make columns an index.
         frame: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
@@ -98,9 +85,7 @@ def _frame(table: "pa.Table") -> pd.DataFrame:
     return frame
 
 
-def _column(field: "pa.Field", empty: "pd.Series[Any]") -> FrameColumn:
-    import pyarrow as pa  # noqa: PLC0415
-
+def _column(field: pa.Field, empty: "pd.Series[Any]") -> FrameColumn:
     is_of, kind = pa.types, field.type
     if empty.dtype != object:
         return column_of(field.name, empty)
@@ -121,10 +106,8 @@ def _column(field: "pa.Field", empty: "pd.Series[Any]") -> FrameColumn:
     raise unwritable(field.name, f"the type {kind}")
 
 
-def _dtype(kind: "pa.DataType") -> Any:
+def _dtype(kind: pa.DataType) -> Any:
     """The dtype of pandas that holds a type; None where pyarrow's choice does."""
-    import pyarrow as pa  # noqa: PLC0415
-
     if pa.types.is_integer(kind):
         return pd.api.types.pandas_dtype(str(kind).replace("i", "I").replace("u", "U"))
     if pa.types.is_boolean(kind):

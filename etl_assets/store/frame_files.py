@@ -9,18 +9,20 @@ in it one for each partition; no part of their names but `safe_name`'s own may h
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 import pandas as pd
+import pyarrow as pa
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CsvError, UsageError
+from etl_assets.store.arrow_csv import WantedFile, read_proven
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.folder import Folder, StagedFile
 from etl_assets.store.frame_columns import FrameColumn, series_of
 from etl_assets.store.frame_rows import Rows, blocks_of
 from etl_assets.store.manifest import FileRecord, Instant
 from etl_assets.store.proof import Claim, readable
-from etl_assets.store.reader import proven_cells
 from etl_assets.store.writer import write_records
 from etl_assets.tables.topology import safe_name, shorten
 
@@ -146,12 +148,15 @@ def _read(folder: Folder, name: FrameName) -> pd.DataFrame:
             next_step="materialize it first",
         )
     claim = manifest.claim
-    _, cells = proven_cells(folder, claim, [True for _ in manifest.columns], _AGAIN)
+    wanted = WantedFile(folder, claim, dict.fromkeys(claim.names, pa.Array.to_pylist))
+    (found,) = read_proven([wanted], _AGAIN)
     try:
         return pd.DataFrame(
             {
-                column.name: series_of(texts, column, manifest.csv)
-                for column, texts in zip(manifest.columns, cells, strict=True)
+                column.name: series_of(
+                    list(chain.from_iterable(found.columns[column.name])), column, manifest.csv
+                )
+                for column in manifest.columns
             }
         )
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:

@@ -5,11 +5,12 @@ A file is parsed, counted and hashed in one pass, for `verify` and for whoever l
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from etl_assets.csv_format import CsvFormat, RecordReader
+from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import CsvError, IncompleteError, StoreError
 from etl_assets.store.compression import decompressed
 from etl_assets.store.folder import Folder
@@ -21,8 +22,11 @@ from etl_assets.store.manifest import (
     TableManifest,
     manifest_name,
 )
+from etl_assets.store.records import records_of
 
 _SHOWN = 200
+_LARGE_BYTES = 1 << 20
+"""What hashing takes a thread's making for ten times over."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,15 @@ class Claim:
 
 
 class FileProof:
-    """One reading of a file: take all `records`, then ask for the `causes`."""
+    """One reading of a file: `read` it, or take all its `pieces`, then ask for the `causes`."""
 
     def __init__(self, folder: Folder, claim: Claim) -> None:
         self._claim = claim
+        self._header = claim.csv.header_record(claim.names)
         self._stored = _Stored(folder.blocks(claim.file))
-        self._header = b""
-        self.parser = RecordReader(claim.csv, len(claim.names))
-        self.rows = 0
+        # Enough to tell it from the one that is claimed.
+        shown = max(_SHOWN, len(self._header) + 1)
+        self._records = records_of(claim.csv, len(claim.names), shown)
 
     @property
     def size(self) -> int:
@@ -92,10 +97,16 @@ class FileProof:
     @property
     def sha256(self) -> str:
         """Of the stored bytes that were read, in hexadecimal digits."""
-        return self._stored.digest.hexdigest()
+        return self._stored.sha256()
 
-    def records(self) -> Iterator[bytes]:
-        """Each record after the header.
+    @property
+    def rows(self) -> int:
+        """The records after the header that were read."""
+        count = self._records.count
+        return max(0, count - 1) if self._claim.csv.header else count
+
+    def read(self) -> None:
+        """Read it to its end.
 
         Raises:
             CsvError: the file breaks the conventions.
@@ -103,19 +114,45 @@ class FileProof:
             ValueError: the bytes are not of the compression.
             OSError: the file cannot be read.
         """
-        csv = self._claim.csv
-        plain = decompressed(self._stored, csv.compression)
-        records = self.parser.raw_records(csv.without_mark(plain))
-        if csv.header:
-            self._header = next(records, b"")
-        for raw in records:
-            self.rows += 1
-            yield raw
+        for _ in self._blocks():
+            pass
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Its whole records after the header, at least so many bytes at a time but for the last.
+
+        None where the header is another one.
+
+        Raises:
+            See `read`.
+        """
+        held: list[bytes] = []
+        begin, whole, there = len(self._header), 0, 0
+        for block, end in self._blocks():
+            whole = there + end if end else whole
+            held.append(block)
+            there += len(block)
+            if whole > max(begin, size):
+                joined = b"".join(held)
+                if self._has_header:
+                    yield memoryview(joined)[begin:whole]
+                held, there = [joined[whole:]], there - whole
+                begin = whole = 0
+        if whole > begin and self._has_header:
+            yield memoryview(b"".join(held))[begin:whole]
 
     def skip(self) -> None:
         """Read on to the end, whatever the bytes are."""
         for _ in self._stored:
             pass
+
+    @property
+    def _has_header(self) -> bool:
+        return not self._claim.csv.header or self._records.first == self._header
+
+    def _blocks(self) -> Iterator[tuple[bytes, int]]:
+        csv = self._claim.csv
+        plain = decompressed(self._stored, csv.compression)
+        return self._records.blocks(csv.without_mark(plain))
 
     def causes(self) -> list[str]:
         """In what the file differs from its manifest; nothing where it is proven."""
@@ -123,8 +160,9 @@ class FileProof:
         found = []
         if self.size != claim.bytes:
             found.append(f"expected {claim.bytes} bytes, got {self.size}")
-        if self._header != (wanted := claim.csv.header_record(claim.names)):
-            found.append(f"expected the header {_shown(wanted)}, got {_shown(self._header)}")
+        if not self._has_header:
+            wanted, first = _shown(self._header), _shown(self._records.first)
+            found.append(f"expected the header {wanted}, got {first}")
         if self.rows != claim.rows:
             found.append(f"expected {claim.rows} records, got {self.rows}")
         if not found and self.sha256 != claim.sha256:
@@ -224,13 +262,16 @@ def _shown(header: bytes) -> str:
 class _Stored:
     """A stored file's blocks, counted and hashed as they pass.
 
-    No generator: that would be closed with the parser that fails on its blocks.
+    A block of any size is hashed beside what becomes of it: the digest holds no lock that Python
+    needs. No generator: that would be closed with the parser that fails on its blocks.
     """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
+        self._digest = hashlib.sha256()
+        self._thread: ThreadPoolExecutor | None = None
+        self._hashing: Future[None] | None = None
         self.size = 0
-        self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -238,5 +279,21 @@ class _Stored:
     def __next__(self) -> bytes:
         block = next(self._blocks)
         self.size += len(block)
-        self.digest.update(block)
+        self._wait()
+        # The only block of a small file is not worth a thread.
+        if self._thread is None and self.size > _LARGE_BYTES:
+            self._thread = ThreadPoolExecutor(1, "hash")
+        if self._thread is None:
+            self._digest.update(block)
+        else:
+            self._hashing = self._thread.submit(self._digest.update, block)
         return block
+
+    def sha256(self) -> str:
+        """Of the bytes that have passed."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._hashing is not None:
+            self._hashing.result()

@@ -1,18 +1,30 @@
 """Exported files as pandas frames: proven while they are read, or refused."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Literal, TypeVar, get_args, overload
 
 import pandas as pd
+import pyarrow as pa
 from upath import UPath
 
 from etl_assets.errors import CsvError, UsageError
+from etl_assets.store.arrow_csv import WantedFile, read_proven
 from etl_assets.store.compression import SUFFIXES
 from etl_assets.store.folder import Folder
-from etl_assets.store.frames import Decimals, Values, common_dtype, series, values_of
+from etl_assets.store.frames import (
+    Convert,
+    Decimals,
+    Part,
+    Values,
+    common_dtype,
+    common_type,
+    nulls,
+    series,
+    values_of,
+)
 from etl_assets.store.local import LocalFolder
 from etl_assets.store.manifest import (
     TABLE_MANIFEST,
@@ -21,12 +33,14 @@ from etl_assets.store.manifest import (
     manifest_name,
     stem_of,
 )
-from etl_assets.store.proof import Claim, FileProof, readable, shard_manifest, window_manifest
+from etl_assets.store.proof import Claim, shard_manifest, window_manifest
 from etl_assets.store.remote import open_url
 from etl_assets.tables.topology import Shard
 
 _CSV_ENDINGS = tuple(f".csv{suffix}" for suffix in SUFFIXES.values())
 _VERIFY = "run `etl-assets verify`"
+Held = TypeVar("Held")
+"""How the values of a column are held: pandas' name of a dtype, or Arrow's type."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,33 @@ class ShardFile:
         return self.folder.location(self.manifest.file)
 
 
+@overload
 def read_export(
     path: str | os.PathLike[str] | UPath,
     *,
     columns: Sequence[str] | None = None,
     decimals: Decimals = "decimal",
-) -> pd.DataFrame:
+    as_arrow: Literal[False] = False,
+) -> pd.DataFrame: ...
+
+
+@overload
+def read_export(
+    path: str | os.PathLike[str] | UPath,
+    *,
+    columns: Sequence[str] | None = None,
+    decimals: Decimals = "decimal",
+    as_arrow: Literal[True],
+) -> pa.Table: ...
+
+
+def read_export(
+    path: str | os.PathLike[str] | UPath,
+    *,
+    columns: Sequence[str] | None = None,
+    decimals: Decimals = "decimal",
+    as_arrow: bool = False,
+) -> pd.DataFrame | pa.Table:
     """Exported rows as a DataFrame that has lost nothing, once they are proven.
 
     While it is read, each file is compared with its manifest: size, SHA-256, header and records.
@@ -59,6 +94,7 @@ def read_export(
             or manifest.
         columns: those to read, in this order; all where it is left out.
         decimals: `string` gives DECIMAL as the server's text.
+        as_arrow: gives a pyarrow Table, which pandas has never held.
 
     Raises:
         IncompleteError: the window's `_manifest.json` is missing or stale.
@@ -72,7 +108,8 @@ def read_export(
         )
     if isinstance(columns, str):
         raise UsageError("read_export(columns=…)", expected="a list of names", got=repr(columns))
-    return read_files(_files_at(path), columns=columns, decimals=decimals)
+    read = read_table if as_arrow else read_files
+    return read(_files_at(path), columns=columns, decimals=decimals)
 
 
 def read_files(
@@ -90,11 +127,32 @@ def read_files(
         UsageError: a column that none of them has.
         StoreError: a file cannot be read.
     """
-    kinds = [_values(file.manifest, decimals) for file in files]
-    names = _chosen(dict.fromkeys(name for shard in kinds for name in shard), columns)
-    dtypes = {name: common_dtype([s[name] for s in kinds if name in s]) for name in names}
-    frames = [_frame(file, shard, dtypes) for file, shard in zip(files, kinds, strict=True)]
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    kinds, named = _kinds(files, columns, decimals)
+    dtypes = {name: common_dtype(shards) for name, shards in named.items()}
+    rows, parts = _read(files, kinds, dtypes, Values.to_dtype, nulls)
+    frame = {name: series(parts[name], dtype) for name, dtype in dtypes.items()}
+    return pd.DataFrame(frame, index=pd.RangeIndex(rows), copy=False)
+
+
+def read_table(
+    files: Sequence[ShardFile],
+    *,
+    columns: Sequence[str] | None = None,
+    decimals: Decimals = "decimal",
+) -> pa.Table:
+    """The same as a table in Arrow's memory, DECIMAL as decimals.
+
+    Raises:
+        See `read_files`.
+    """
+    kinds, named = _kinds(files, columns, decimals)
+    types = {name: common_type(shards) for name, shards in named.items()}
+    rows, parts = _read(files, kinds, types, Values.to_type, pa.nulls)
+    arrays = [pa.chunked_array(parts[name], kind) for name, kind in types.items()]
+    if arrays:
+        return pa.Table.from_arrays(arrays, names=list(types))
+    # Of no columns it would have no rows either.
+    return pa.table({"": pa.nulls(rows)}).select([])
 
 
 def exported_files(folder: Folder, wanted: Shard | str, partition: str) -> list[ShardFile]:
@@ -127,10 +185,19 @@ def exported_files(folder: Folder, wanted: Shard | str, partition: str) -> list[
     return [ShardFile(folder, manifest) for manifest in found]
 
 
-def _values(manifest: ShardManifest, decimals: Decimals) -> dict[str, Values]:
-    return {
-        record.name: values_of(record.column, manifest.csv, decimals) for record in manifest.columns
-    }
+def _kinds(
+    files: Sequence[ShardFile], columns: Sequence[str] | None, decimals: Decimals
+) -> tuple[list[dict[str, Values]], dict[str, list[Values]]]:
+    """How each shard holds the values of its columns; and of each chosen one, how all do."""
+    kinds = [
+        {
+            record.name: values_of(record.column, file.manifest.csv, decimals)
+            for record in file.manifest.columns
+        }
+        for file in files
+    ]
+    names = _chosen(dict.fromkeys(name for shard in kinds for name in shard), columns)
+    return kinds, {name: [shard[name] for shard in kinds if name in shard] for name in names}
 
 
 def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
@@ -147,51 +214,34 @@ def _chosen(names: Iterable[str], columns: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def _frame(file: ShardFile, kinds: Mapping[str, Values], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """One shard's rows with these columns."""
-    claim = Claim.of_shard(file.manifest)
-    rows, cells = proven_cells(file.folder, claim, [name in dtypes for name in kinds])
-    frame: dict[str, pd.Series[Any]] = {}
-    for name, dtype in dtypes.items():
-        if name not in kinds:
-            frame[name] = pd.Series([None] * rows, dtype=dtype)
-            continue
-        try:
-            frame[name] = series(cells[list(kinds).index(name)], kinds[name], dtype)
-        # SQLite keeps any value in any column.
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise CsvError(
-                f"{file.location}: the column {name} has a value that is not of its type",
-                next_step="leave it out with columns=…, or read the file as text",
-            ) from error
-    return pd.DataFrame(frame, index=pd.RangeIndex(rows))
-
-
-def proven_cells(
-    folder: Folder, claim: Claim, wanted: Sequence[bool], next_step: str = _VERIFY
-) -> tuple[int, list[list[str | None]]]:
-    """The count of a file's records, and the values of the columns that are wanted.
-
-    Raises:
-        CsvError: the file is not what its manifest says; `next_step` is what to do then.
-        StoreError: it cannot be read.
-    """
-    where = folder.location(claim.file)
-    cells: list[list[str | None]] = [[] for _ in wanted]
-    taken = [(index, cells[index]) for index, is_wanted in enumerate(wanted) if is_wanted]
-    proof = FileProof(folder, claim)
-    values_of_record = proof.parser.values
-    with readable(folder, claim.file):
-        try:
-            for raw in proof.records():
-                record = values_of_record(raw)
-                for index, values in taken:
-                    values.append(record[index])
-        except (CsvError, EOFError, ValueError) as error:
-            raise CsvError(f"{where}: {error}", next_step=next_step) from None
-    if causes := proof.causes():
-        raise CsvError(f"{where}: {', '.join(causes)}", next_step=next_step)
-    return proof.rows, cells
+def _read(
+    files: Sequence[ShardFile],
+    kinds: Sequence[Mapping[str, Values]],
+    wanted: Mapping[str, Held],
+    convert: Callable[[Values, Held], Convert],
+    nothing: Callable[[int, Held], Part],
+) -> tuple[int, dict[str, list[Part]]]:
+    """The count of all rows, and the parts of the columns that hold them as it is wanted."""
+    found = read_proven(
+        [
+            WantedFile(
+                file.folder,
+                Claim.of_shard(file.manifest),
+                {
+                    name: convert(shard[name], held)
+                    for name, held in wanted.items()
+                    if name in shard
+                },
+            )
+            for file, shard in zip(files, kinds, strict=True)
+        ],
+        _VERIFY,
+    )
+    parts: dict[str, list[Part]] = {name: [] for name in wanted}
+    for read in found:
+        for name, held in wanted.items():
+            parts[name] += read.columns.get(name, [nothing(read.rows, held)])
+    return sum(read.rows for read in found), parts
 
 
 def _files_at(path: str | os.PathLike[str] | UPath) -> list[ShardFile]:

@@ -62,8 +62,7 @@ def verify_file(
     problem = ""
     try:
         try:
-            for _ in proof.records():
-                pass
+            proof.read()
         except (CsvError, EOFError, ValueError) as error:
             problem = str(error)
             # Size and hash are of the whole file, wherever its records break off.

@@ -11,6 +11,8 @@ from pymysql.cursors import Cursor
 
 from etl_assets.csv_format import CsvFormat
 from etl_assets.errors import ShardError
+from etl_assets.store.open_folder import open_folder
+from etl_assets.store.reader import ShardFile, read_files, read_table
 from etl_assets_tests.support.exporting import Exporter, table_config
 from etl_assets_tests.support.servers import Server
 from etl_assets_tests.support.type_cases import (
@@ -32,6 +34,15 @@ def as_it_comes(server: Server) -> Iterator[Cursor]:
         yield cursor
 
 
+def as_text(value: object, text: str | None) -> str | None:
+    """A value as the server has written it; a number's text says how."""
+    if isinstance(value, bytes):
+        return value.hex().upper()
+    if isinstance(value, float):
+        return text if value == float(text or "nan") else repr(value)
+    return str(value)
+
+
 def test_each_type_arrives_to_the_last_digit_and_null_beside_it(
     server: Server, database: str, exporter: Exporter
 ) -> None:
@@ -51,6 +62,16 @@ def test_each_type_arrives_to_the_last_digit_and_null_beside_it(
     found = dict(zip(((c.type, c.sql) for c in cases), first[1:], strict=True))
     assert found == {(c.type, c.sql): c.text for c in cases}
     assert second[1:] == [None] * len(cases)
+    # The same texts are made of what Arrow and pandas get.
+    files = [ShardFile(open_folder(str(exporter.folder)), export.manifest)]
+    table = read_table(files)
+    assert [
+        as_text(column[0].as_py(), text) for column, text in zip(table, first, strict=True)
+    ] == first
+    assert {column[1].as_py() for column in table.columns[1:]} == {None}
+    frame = read_files(files)
+    assert [as_text(frame[name][0], text) for name, text in zip(frame, first, strict=True)] == first
+    assert frame.iloc[1, 1:].isna().all()
 
 
 def test_generated_invisible_and_oddly_named_columns_are_included(

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from etl_assets.errors import UsageError
@@ -79,12 +80,24 @@ def test_typed_columns_become_numbers_that_hold_every_value(tmp_path: Path) -> N
         f" (NULL, NULL, NULL, NULL, '{DAY} 00:00:00')",
     )
     reader = Reader(shard(*SHARDS[0]))
-    with location(shop, reader.asset) as made:
+    tables: list[pa.Table] = []
+
+    @dg.asset(ins={"table": dg.AssetIn(key=shard(*SHARDS[0]))}, partitions_def=DAILY)
+    def as_table(table: pa.Table) -> None:
+        tables.append(table)
+
+    with location(shop, reader.asset, as_table) as made:
         assert made.export(job="__ASSET_JOB", assets=[shard(*SHARDS[0])]).success
-        assert made.export(job="__ASSET_JOB", assets=[dg.AssetKey(["reader"])]).success
+        readers = [reader.asset.key, as_table.key]
+        assert made.export(job="__ASSET_JOB", assets=readers).success
     first, second = (row[:-1] for row in reader.frame.itertuples(index=False))
     assert first == (1, Decimal("2.5"), 9_223_372_036_854_775_807, 0.1)
     assert all(pd.isna(value) for value in second)
+    types = [pa.int64(), pa.decimal128(10, 2), pa.uint64(), pa.float64(), pa.large_string()]
+    assert tables[0].schema.types == types
+    first, second = (tuple(row.values())[:-1] for row in tables[0].to_pylist())
+    assert first == (1, Decimal("2.50"), 9_223_372_036_854_775_807, 0.1)
+    assert set(second) == {None}
 
 
 def test_a_logical_table_loads_as_the_rows_of_all_shards_in_their_order(tmp_path: Path) -> None:

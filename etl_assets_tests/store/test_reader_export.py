@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from upath import UPath
 
@@ -201,6 +202,71 @@ def test_a_column_that_a_shard_lacks_is_null_in_its_rows(tmp_path: Path) -> None
     assert frame.dtypes.map(str).to_dict() == {"id": "Int64", "a": "string", "b": "Int64"}
     assert frame["a"].tolist() == ["a", pd.NA]
     assert frame["b"].tolist() == [pd.NA, 7]
+
+
+# As Arrow's table
+
+
+def test_a_table_has_the_types_of_its_columns(path: Path, tmp_path: Path) -> None:
+    table = read_export(path, as_arrow=True)
+    assert table.schema == pa.schema({"id": pa.int64(), "name": pa.large_string()})
+    assert table.column("id").to_pylist() == [0, 10, 1, 11, 2, 12]
+    assert table.column("name").to_pylist() == ["name 0", None, "name 1", None, "name 2", None]
+    assert read_export(path, as_arrow=True, columns=["name"]).column_names == ["name"]
+    nothing = read_export(path, as_arrow=True, columns=[])
+    assert (nothing.num_rows, nothing.num_columns) == (6, 0)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "values", "kind", "expected"),
+    [
+        (("bigint", "int unsigned"), ("-1", "7"), pa.int64(), [-1, 7]),
+        (
+            ("bigint", "bigint unsigned"),
+            ("-1", "18446744073709551615"),
+            pa.decimal128(20, 0),
+            [-1, 2**64 - 1],
+        ),
+        (
+            ("decimal(4,2)", "decimal(9,4) unsigned"),
+            ("-1.50", "99999.0001"),
+            pa.decimal128(9, 4),
+            [Decimal("-1.5"), Decimal("99999.0001")],
+        ),
+        (
+            ("decimal(5,2)", "bigint"),
+            ("0.10", "7"),
+            pa.decimal128(22, 2),
+            [Decimal("0.1"), Decimal(7)],
+        ),
+        (("decimal(65,0)", "decimal(30,30)"), ("1", "0.1"), pa.large_string(), ["1", "0.1"]),
+        (("double", "bigint"), ("0.10", "7"), pa.large_string(), ["0.10", "7"]),
+        (("blob", "text"), (b"\xff", "a"), pa.large_string(), ["FF", "a"]),
+        (("decimal", "decimal(4)"), ("1.5", None), pa.large_string(), ["1.5", None]),
+    ],
+)
+def test_shards_that_differ_have_a_type_that_holds_all_of_them(
+    tmp_path: Path, kinds: tuple[str, str], values: Sequence[Value], kind: Any, expected: list[Any]
+) -> None:
+    shards_of(LocalFolder(tmp_path), *kinds, values=[[value] for value in values])
+    table = read_export(tmp_path, as_arrow=True)
+    assert table.schema.field("it").type == kind
+    assert table.column("it").to_pylist() == expected
+
+
+def test_a_column_that_a_shard_lacks_is_null_in_the_table_too(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    proofs = [
+        export_shard(folder, SHARDS[0], [(1,)], columns=(("id", "bigint"),)),
+        export_shard(
+            folder, SHARDS[1], [(2, "1.50")], columns=(("id", "int"), ("b", "decimal(4,2)"))
+        ),
+    ]
+    folder.write_json(TABLE_MANIFEST, TableManifest.of(proofs).as_json())
+    assert read_export(tmp_path, as_arrow=True).to_pylist() == [
+        {"id": 1, "b": None},
+        {"id": 2, "b": Decimal("1.50")},
+    ]
 
 
 # What is refused
