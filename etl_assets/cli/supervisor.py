@@ -19,6 +19,7 @@ from etl_assets.interrupts import HeardInterrupts
 from etl_assets.private.dagster import ReconstructableJob
 
 _POLL_SECONDS = 0.1
+_TICK_SECONDS = 0.01
 _EVENTS_AT_ONCE = 1000
 
 
@@ -83,9 +84,13 @@ def _wait(
 ) -> None:
     """Wait until the worker has ended, or its grace after an interrupt is over."""
     give_up: float | None = None
+    due = time.monotonic() + _POLL_SECONDS
     while not worker.poll():
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_TICK_SECONDS)
+        if time.monotonic() < due:
+            continue
         follow()
+        due = time.monotonic() + _POLL_SECONDS
         if give_up is None and (interrupts.received is not None or follow.canceling):
             if not follow.canceling:
                 instance.report_run_canceling(run, "Interrupted on the command line.")

@@ -5,6 +5,7 @@ the supervisor alone, and so that everything the run ever starts can be ended to
 """
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,8 @@ ORPHAN_SECONDS = 4.5
 """The same for a run whose command line is gone: nothing else takes any of its 5 seconds."""
 
 _REPEAT_SECONDS = 0.5
+_THRESHOLDS = 700, 10, 10
+"""Python's own; the command has another while it starts."""
 _KILLED_SECONDS = 2.0
 """How long the kernel may take to clear away what was killed."""
 
@@ -43,6 +46,9 @@ def start_worker(ref: InstanceRef, run_id: str, job: ReconstructableJob, log: Pa
     folder = sockets_folder()
     supervisor = os.getpid()
     read_end, write_end = os.pipe()
+    # No collection in a child shall write to, and so copy, what it shares with this process.
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
     pid = os.fork()
     if pid:
         os.close(read_end)

@@ -5,6 +5,7 @@ every step, so what may fail (the user's configuration) is left to the steps, wh
 """
 
 import contextlib
+import gc
 import importlib
 
 from etl_assets.fork_server.server import PARTS, job_to_preload
@@ -43,3 +44,7 @@ with contextlib.suppress(Exception):
         dagster.ReconstructableJob.from_dict(job).get_definition()
     else:
         importlib.import_module("etl_assets.definitions").defs.get_repository_def().get_all_jobs()
+
+# As Python's manual advises: a collection in a child would otherwise write to, and so copy, every
+# page that holds an object.
+gc.freeze()

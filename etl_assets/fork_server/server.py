@@ -6,7 +6,6 @@ it, has no connection open and no thread running yet: what a fork server has to 
 """
 
 import base64
-import gc
 import json
 import multiprocessing
 import os
@@ -88,9 +87,6 @@ def _serve(listener: socket.socket, alive_read: int, alive_write: int) -> None:
     code = 1
     try:
         os.close(alive_write)
-        # As Python's manual of gc.freeze advises: a collection in a child would otherwise write
-        # to, and so copy, every page that holds an object.
-        gc.freeze()
         serve(listener.detach(), alive_read, STEPS)
     except SystemExit:
         code = 0

@@ -39,6 +39,7 @@ from etl_assets.instance.light_events import (
     repeats_another,
     written_shortly,
 )
+from etl_assets.instance.schema_copy import copied_schema
 from etl_assets.private.dagster import (
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConfigurableClassData,
@@ -283,7 +284,8 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         self._joined.clear()
 
     def _make(self, shard: str) -> None:
-        if not _has_schema(self._base_dir, shard):
+        index, made = (Path(self.path_for_shard(name)) for name in ("index", shard))
+        if not _has_schema(self._base_dir, shard) and not copied_schema(index, made, _PAGE_BYTES):
             # Dagster uses several connections at once for it.
             engine = sa.create_engine(
                 self.conn_string_for_shard(shard),
