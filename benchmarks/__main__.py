@@ -6,7 +6,6 @@
 A private server is started and stopped. A way that is not installed is listed as such.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,11 +51,20 @@ PARTS = {part.__name__: part for page in PAGES.values() for part in page.parts}
 @click.option("--list", "only_list", is_flag=True, help="Name the parts of each page, and end.")
 @click.option("--page", type=click.Choice(list(PAGES)), default="benchmarks", show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts, of any page.")
-@click.option("--rows", default=250_000, show_default=True, help="Rows of a shard table.")
-@click.option("--long-rows", default=2_000_000, show_default=True, help="Rows of the long table.")
-@click.option("--shards", multiple=True, default=(16, 64, 256, 1_024), show_default=True, type=int)
-@click.option("--runs", default=5, show_default=True, help="Runs of each way.")
-@click.option("--command-runs", default=3, show_default=True, help="Runs of each whole command.")
+@click.option("--rows", default=Sizes.rows, show_default=True, help="Of a shard table.")
+@click.option("--long-rows", default=Sizes.long_rows, show_default=True, help="Of the long table.")
+@click.option(
+    "--shards",
+    multiple=True,
+    default=Sizes.shards,
+    show_default=True,
+    type=int,
+    help="Numbers of small shards.",
+)
+@click.option("--runs", default=Sizes.runs, show_default=True, help="Of each way.")
+@click.option(
+    "--command-runs", default=Sizes.command_runs, show_default=True, help="Of each whole command."
+)
 @click.option("--write", type=click.Path(path_type=Path), help="The page's file, as Markdown.")
 def main(
     *, only_list: bool, page: str, only: Sequence[str], write: Path | None, **sizes: Any
@@ -74,11 +82,10 @@ def main(
     (chosen,) = pages
     wanted = [part for part in PAGES[chosen].parts if not only or part.__name__ in only]
     with started(Sizes(**sizes)) as bench:
-        origin = provenance(bench.server, sys.argv[1:])
         for part in wanted:
             began = time.monotonic()
             section = part(bench)
-            section.add(origin)
+            section.add(provenance(bench, part.__name__))
             click.echo(f"… {part.__name__} took {time.monotonic() - began:.0f} s")
             if write is not None:
                 # After each part: an interrupt loses one, not all.

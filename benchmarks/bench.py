@@ -1,14 +1,16 @@
 """What every part is given: where to measure, how much and how often."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.job import Job
+from benchmarks.measure import Contest, Result, interleaved
 from benchmarks.tables import MIXED, Shape, Tables
 from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server, private_server
 
@@ -27,11 +29,21 @@ class Sizes:
         command_runs: of each whole command.
     """
 
-    rows: int
-    long_rows: int
-    shards: tuple[int, ...]
-    runs: int
-    command_runs: int
+    rows: int = 250_000
+    long_rows: int = 2_000_000
+    shards: tuple[int, ...] = (16, 64, 256, 1_024)
+    runs: int = 5
+    command_runs: int = 3
+
+    def options(self) -> list[str]:
+        """Those of the command line that are not as usual."""
+        return [
+            word
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+            for each in (value if isinstance(value, tuple) else (value,))
+            for word in (f"--{field.name.replace('_', '-')}", str(each))
+        ]
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,17 @@ class Bench:
         """One table of a shape: made now where it is not there yet."""
         count = shape.rows(self.sizes.rows) if rows is None else rows
         return replace(self.anything, table=self.tables.make(shape, count), **changes)
+
+    def contest(self, contest: Contest, runs: int | None = None) -> dict[str, Result]:
+        """What ways to export take; each file is gone before the next one is written."""
+        return interleaved(contest, runs or self.sizes.runs, self._remove_files)
+
+    def _remove_files(self) -> None:
+        for path in Path(self.anything.folder).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def place(self, name: str) -> Path:
         """A folder for commands."""
@@ -68,5 +91,7 @@ def started(sizes: Sizes, *options: str) -> Iterator[Bench]:
         server.execute(f"GRANT ALL ON *.* TO '{server.reader}'@'%'")
         Path(folder).chmod(0o755)
         password = os.environ[PASSWORD_VARIABLE]
-        job = Job(server.host, server.port, server.reader, password, "", folder)
+        files = Path(folder, "files")
+        files.mkdir()
+        job = Job(server.host, server.port, server.reader, password, "", str(files))
         yield Bench(server, Tables(server), job, Path(folder), sizes)

@@ -1,5 +1,6 @@
 """The encoder alone: a recorded result made CSV, without a socket and without a file."""
 
+import io
 from functools import cache
 from pathlib import Path
 
@@ -21,17 +22,23 @@ def record(job: Job) -> int:
 def encode(job: Job) -> None:
     """The recorded rows to blocks of CSV, as a shard's export makes them."""
     from etl_assets.csv_format import CsvFormat
-    from etl_assets.extract.cells import RowEncoder
-    from etl_assets.extract.packets import PacketReader
+    from etl_assets.extract.encoders import Encoding, encoder_name, new_encoder
     from etl_assets.extract.wire import BLOCK_BYTES
 
+    if (encoder_name() == "kernel") != (job.kernels == "on"):
+        raise ModuleNotFoundError("there was no C compiler")
     binary = _shape(job).binary
     data = _read(recorded(job))
+    encoding = Encoding(
+        binary=binary,
+        free_text=[False] * len(binary),
+        csv_format=CsvFormat(),
+        sequence=(_FIRST_SEQUENCE + len(binary)) % 256,
+        block_bytes=BLOCK_BYTES,
+    )
     for _ in range(passes(len(data))):
-        encoder = RowEncoder(binary, CsvFormat())
-        read = _Recording(data).read1
-        for rows in PacketReader(read, (_FIRST_SEQUENCE + len(binary)) % 256, BLOCK_BYTES):
-            encoder.encode(rows)
+        for _block in new_encoder(encoding).blocks(io.BytesIO(data).readinto):
+            pass
 
 
 def passes(size: float) -> int:
@@ -42,20 +49,6 @@ def passes(size: float) -> int:
 def recorded(job: Job) -> Path:
     """Where a table's rows are written down."""
     return job.file(f"{job.table}.packets")
-
-
-class _Recording:
-    """Gives what was recorded as a socket would."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def read1(self, size: int) -> bytes:
-        """At most so many of the next bytes."""
-        piece = self._data[self._at : self._at + size]
-        self._at += len(piece)
-        return piece
 
 
 @cache

@@ -75,8 +75,10 @@ class Worker:
         self._process.communicate()
 
 
-def interleaved(contest: Contest, runs: int) -> dict[str, Result]:
-    """What each way took.
+def interleaved(
+    contest: Contest, runs: int, after: Callable[[], None] = lambda: None
+) -> dict[str, Result]:
+    """What each way took; `after` is called after each run.
 
     All ways in turn, so that noise falls on all alike. The first round only warms up.
     """
@@ -86,6 +88,7 @@ def interleaved(contest: Contest, runs: int) -> dict[str, Result]:
         for number in range(runs + 1):
             for label, worker in workers.items():
                 one = worker.run()
+                after()
                 if one is not None and number:
                     taken[label].append(one)
     finally:

@@ -67,6 +67,8 @@ def client(job: Job) -> None:
         name, *options = _PROGRAMS[job.compression]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
             _run([*_program(name), *options], file, reader.stdout)
+        if reader.returncode:
+            raise RuntimeError(f"{command[0]} failed")
 
 
 def dump_tab(job: Job) -> None:

@@ -3,12 +3,11 @@
 import importlib.metadata
 import os
 import platform
-import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl_assets_tests.support.servers import Server
+from benchmarks.bench import Bench
 
 _PACKAGES = (
     "etl-assets", "pymysql", "sqlalchemy", "pandas", "numpy", "pyarrow", "connectorx", "duckdb",
@@ -16,12 +15,13 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def provenance(server: Server, arguments: Iterable[str]) -> str:
+def provenance(bench: Bench, part: str) -> str:
     """Date, command, machine, versions."""
-    version = server.execute("SELECT VERSION()")[0][0]
+    version = bench.server.execute("SELECT VERSION()")[0][0]
+    command = ["benchmarks", "--only", part, *bench.sizes.options()]
     return (
-        f"*{datetime.now(UTC):%Y-%m-%d}, `python -m {shlex.join(['benchmarks', *arguments])}`; "
-        f"{_processor()}, {os.cpu_count()} cores shared with the server, "
+        f"*{datetime.now(UTC):%Y-%m-%d}, `python -m {' '.join(command)}`; "
+        f"{_processor()}, {os.cpu_count()} cores, server included; "
         f"{platform.system()} {platform.release().split('-')[0]}, "
         f"Python {platform.python_version()}, {version}; {', '.join(_versions())}*"
     )

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from benchmarks import ours, peers
 from benchmarks.bench import Bench, started
 from benchmarks.job import Job
-from benchmarks.measure import Contest, Result, Way, interleaved
+from benchmarks.measure import Contest, Result, Way
 from benchmarks.page import DRAIN, Section, best, bold, seconds_of
 from benchmarks.tables import MIXED, SHAPES
 from etl_assets_tests.support.certificates import make_certificate
@@ -45,8 +45,7 @@ def shapes(bench: Bench) -> Section:
         print(f"… {shape.name}", flush=True)
         job = bench.job(shape)
         ways = {**FASTEST, **USUAL, **(ON_MIXED if shape is MIXED else {})}
-        found[shape.name] = interleaved(_contest(job, ways), bench.sizes.runs)
-        _clear(bench.folder)
+        found[shape.name] = bench.contest(_contest(job, ways))
     _summary(section, found)
     section.add(
         "![Times of the drain](images/benchmarks.svg)", "",
@@ -71,10 +70,10 @@ def compression(bench: Bench) -> Section:
     for kind in ("none", "gzip", "zstd"):
         job = bench.job(compression=kind)
         contest |= {f"{name}, {kind}": (way, job) for name, way in ways.items()}
-    taken = interleaved(contest, bench.sizes.runs)
-    _clear(bench.folder)
+    taken = bench.contest(contest)
     for kind in ("none", "gzip", "zstd"):
         ending = f", {kind}"
+        section.add(f"### {kind}", "")
         section.ways({
             name: one for name, one in taken.items() if name == DRAIN or name.endswith(ending)
         })  # fmt: skip
@@ -96,7 +95,7 @@ def tls(bench: Bench) -> Section:
                 # Connectorx knows no TLS without a certificate that it can verify.
                 if name not in ("connectorx", "mysqldump --tab")
             }
-            section.ways(interleaved(_contest(job, ways), bench.sizes.runs))
+            section.ways(encrypted.contest(_contest(job, ways)))
     return section
 
 
@@ -107,13 +106,6 @@ def _contest(job: Job, ways: Mapping[str, Way]) -> Contest:
         WITHOUT_KERNELS: (ours.export, replace(job, kernels="off")),
         **{name: (way, job) for name, way in ways.items()},
     }
-
-
-def _clear(folder: Path) -> None:
-    """The disk is not what is compared."""
-    for path in folder.iterdir():
-        if path.is_file():
-            path.unlink()
 
 
 def _times(results: Mapping[str, Result]) -> dict[str, float]:

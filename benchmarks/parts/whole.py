@@ -2,7 +2,6 @@
 
 from benchmarks import commands, ours, peers
 from benchmarks.bench import Bench
-from benchmarks.measure import interleaved
 from benchmarks.page import DRAIN, Section
 from benchmarks.parts.shapes import OURS
 
@@ -49,9 +48,8 @@ def long(bench: Bench) -> Section:
         "client": peers.client,
         "connectorx": peers.connectorx,
     }
-    section.ways(
-        interleaved({name: (way, job) for name, way in ways.items()}, bench.sizes.command_runs)
-    )
+    contest = {name: (way, job) for name, way in ways.items()}
+    section.ways(bench.contest(contest, bench.sizes.command_runs))
     folder = bench.place("long")
     commands.configure(folder, job, {"many": f"bench.{job.table}", "few": f"bench.{few.table}"})
     commands.export(folder, job, "few").run()
