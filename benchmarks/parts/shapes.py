@@ -121,7 +121,7 @@ def _summary(section: Section, found: Mapping[str, Mapping[str, Result]]) -> Non
         times = _times(found[shape.name])
         fastest = best(found[shape.name], but=DRAIN)
         rows.append((
-            shape.strains,
+            f"*{shape.name}*: {shape.strains}",
             *(bold(f"{times[n]:.2f}", n == fastest) if n in times else "–" for n in names),
         ))  # fmt: skip
     section.table(("times of the drain", *names), rows)
@@ -140,5 +140,5 @@ def _plot(found: Mapping[str, Mapping[str, Result]]) -> Figure:
     axes.set_xticks([place + 0.4 - width / 2 for place in range(len(found))], list(found))
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel("times of the drain; lower is better")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=len(names))
     return figure
