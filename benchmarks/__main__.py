@@ -49,8 +49,8 @@ PARTS = {part.__name__: part for page in PAGES.values() for part in page.parts}
 
 @click.command()
 @click.option("--list", "only_list", is_flag=True, help="Name the parts of each page, and end.")
-@click.option("--page", type=click.Choice(list(PAGES)), default="benchmarks", show_default=True)
-@click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts, of any page.")
+@click.option("--page", type=click.Choice(list(PAGES)), help="All its parts, or those of --only.")
+@click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts of one page.")
 @click.option("--rows", default=Sizes.rows, show_default=True, help="Of a shard table.")
 @click.option("--long-rows", default=Sizes.long_rows, show_default=True, help="Of the long table.")
 @click.option(
@@ -67,7 +67,7 @@ PARTS = {part.__name__: part for page in PAGES.values() for part in page.parts}
 )
 @click.option("--write", type=click.Path(path_type=Path), help="The page's file, as Markdown.")
 def main(
-    *, only_list: bool, page: str, only: Sequence[str], write: Path | None, **sizes: Any
+    *, only_list: bool, page: str | None, only: Sequence[str], write: Path | None, **sizes: Any
 ) -> None:
     """Compare the ways to export sharded MySQL tables as CSV, and to read it back."""
     if only_list:
@@ -76,9 +76,11 @@ def main(
             for part in each.parts:
                 click.echo(f"  {part.__name__:12} {(part.__doc__ or '').strip()}")
         return
-    pages = {_page_of(name) for name in only} or {page}
+    pages = {*map(_page_of, only), *filter(None, [page])} or {"benchmarks"}
     if len(pages) > 1:
-        raise click.UsageError(f"--only: expected parts of one page, got {' and '.join(pages)}'s")
+        raise click.UsageError(
+            f"--only: expected parts of one page, got of {' and of '.join(pages)}"
+        )
     (chosen,) = pages
     wanted = [part for part in PAGES[chosen].parts if not only or part.__name__ in only]
     with started(Sizes(**sizes)) as bench:
