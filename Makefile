@@ -7,6 +7,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # More options for the fuzzer, such as FUZZ_ARGS="--seed 7 --cases 5000 --server mysql://root@db:3306".
 FUZZ_ARGS ?=
+# More options for the benchmarks, such as BENCH_ARGS="--only long --long-rows 20000000".
+BENCH_ARGS ?=
 # Where `make test-ui` keeps its pictures; those of the docs: SCREENSHOTS=docs/images.
 SCREENSHOTS ?=
 
@@ -64,11 +66,11 @@ fuzz: server $(TEST) ## export random tables and compare with what the driver re
 soak: server $(TEST) ## break exports in two hundred ways and see that nothing is lost; half an hour
 	@$(PYTHON) -m etl_assets_tests.faults.soak
 
-bench: server $(BENCH) ## compare with other ways to export, side by side, into docs/benchmarks.md
-	@$(PYTHON) -m benchmarks --write docs/benchmarks.md
+bench: server $(BENCH) ## compare with other ways to export, side by side, into docs/benchmarks.md; half an hour
+	@$(PYTHON) -m benchmarks --page benchmarks --write docs/benchmarks.md $(BENCH_ARGS)
 
-scale: server $(BENCH) ## what a shard costs from 16 to 1,024 of them, into docs/scale.md
-	@$(PYTHON) -m benchmarks.scale --write docs/scale.md
+scale: server $(BENCH) ## what a shard costs from 16 to 1,024 of them, into docs/scale.md; a quarter of an hour
+	@$(PYTHON) -m benchmarks --page scale --write docs/scale.md $(BENCH_ARGS)
 
 newest: server ## run the core of the suite on the newest releases that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/bin/python

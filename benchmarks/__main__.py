@@ -1,142 +1,103 @@
-"""This product beside the other ways to get MySQL tables out as CSV: medians and ratios.
+"""This product beside the other ways: medians of runs in turn, and ratios.
 
-    python -m benchmarks [--rows 250000] [--runs 5] [--only shapes] [--write docs/benchmarks.md]
+    python -m benchmarks --list
+    python -m benchmarks [--page scale] [--only NAME]… [--rows 250000] [--write docs/scale.md]
 
 A private server is started and stopped. A way that is not installed is listed as such.
 """
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmarks.measure import interleaved
-from benchmarks.report import Report
-from benchmarks.tables import MIXED, SHAPES, make_numbers, make_table
-from benchmarks.ways import ON_EVERY_SHAPE, WAYS, Job
-from benchmarks.whole import compare_pools, make_events, make_shards, peaks
-from etl_assets_tests.support.certificates import make_certificate
-from etl_assets_tests.support.servers import PASSWORD_VARIABLE, Server, private_server
+from benchmarks.bench import Sizes, started
+from benchmarks.page import Page
+from benchmarks.parts.encoder import encoder
+from benchmarks.parts.reading import read, verify
+from benchmarks.parts.scale import definitions, shards
+from benchmarks.parts.shapes import compression, shapes, tls
+from benchmarks.parts.whole import long, pool, startup, two
+from benchmarks.provenance import provenance
 
-_MEMORY = "--innodb-buffer-pool-size=2G"
-_LONG = 2_000_000
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One run of the comparisons: where, how much, and where the figures go."""
-
-    server: Server
-    job: Job
-    report: Report
-    rows: int
-    runs: int
-    pool_runs: int
-
-    def ways(self) -> None:
-        """Every way there is, on the mixed table."""
-        title = f"One shard table of {self.rows:,} rows: {MIXED.strains}"
-        self._single(title, {name: (name, self.job) for name in WAYS})
-
-    def shapes(self) -> None:
-        """The fastest ways and pandas on every other shape."""
-        for shape in SHAPES:
-            if shape is not MIXED:
-                make_table(self.server, shape, self.rows)
-                job = replace(self.job, table=shape.name)
-                title = f"{shape.rows(self.rows):,} rows: {shape.strains}"
-                self._single(title, {name: (name, job) for name in ON_EVERY_SHAPE})
-
-    def compression(self) -> None:
-        """The product with each compression, and pandas with one."""
-        kinds = {
-            f"etl-assets, {kind}": ("etl-assets", replace(self.job, compression=kind))
-            for kind in ("none", "gzip", "zstd")
-        }
-        zipped = {"pandas, gzip": ("pandas", replace(self.job, compression="gzip"))}
-        self._single("Compressed, the mixed table", {"drain": ("drain", self.job)} | kinds | zipped)
-
-    def tls(self) -> None:
-        """The mixed table over an encrypted connection, from a server that offers it."""
-        with tempfile.TemporaryDirectory() as folder:
-            key, certificate = make_certificate(Path(folder))
-            with serving(f"--ssl-cert={certificate}", f"--ssl-key={key}") as (server, job):
-                make_numbers(server, self.rows)
-                make_table(server, MIXED, self.rows)
-                encrypted = replace(job, encrypted=True)
-                jobs = {name: (name, encrypted) for name in ("drain", "etl-assets", "pandas")}
-                self._single("Encrypted, the mixed table", jobs)
-
-    def pool(self) -> None:
-        """Sixteen shards, whole commands."""
-        make_shards(self.server)
-        title = f"16 shards of {self.rows:,} rows on 2 processes, whole commands"
-        with tempfile.TemporaryDirectory() as folder:
-            self.report.whole(title, compare_pools(self.job, Path(folder), self.pool_runs))
-
-    def memory(self) -> None:
-        """A long table beside a short one."""
-        rows = min(_LONG, self.rows * 8)
-        make_events(self.server, rows)
-        with tempfile.TemporaryDirectory() as folder:
-            long, short = peaks(self.job, Path(folder), self.pool_runs)
-        figures = {f"{rows:,} rows": long, "10 rows": short}
-        self.report.memory("Memory of all processes of `etl-assets export`", figures)
-
-    def _single(self, title: str, jobs: Mapping[str, tuple[str, Job]]) -> None:
-        self.report.single(title, interleaved(jobs, self.runs))
-
-
-PARTS = ("ways", "shapes", "compression", "tls", "pool", "memory")
+PAGES = {
+    page.name: page
+    for page in (
+        Page(
+            "benchmarks",
+            "Benchmarks",
+            "Written by `make bench`; one part alone by `python -m benchmarks --only NAME --write "
+            "docs/benchmarks.md`. All ways of a table run in turn on one machine, server included; "
+            "figures are medians. What is best is bold, ours or not. Seconds depend on the machine "
+            "and on what else it does: compare within a table.",
+            (shapes, long, pool, startup, two, encoder, read, verify, compression, tls),
+        ),
+        Page(
+            "scale",
+            "Scale",
+            "Written by `make scale`: what a small shard costs as shards grow. All ways of a table "
+            "run in turn on one machine, server included; figures are medians. What is best is "
+            "bold, ours or not.",
+            (shards, definitions),
+        ),
+    )
+}
+PARTS = {part.__name__: part for page in PAGES.values() for part in page.parts}
 
 
 @click.command()
-@click.option("--rows", default=250_000, show_default=True, help="Rows of a shard table.")
-@click.option("--runs", default=5, show_default=True, help="Runs of each way.")
-@click.option("--pool-runs", default=3, show_default=True, help="Runs of each whole command.")
-@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Parts; all by default.")
-@click.option("--write", type=click.Path(path_type=Path), help="Where the tables go as Markdown.")
-def main(rows: int, runs: int, pool_runs: int, only: tuple[str, ...], write: Path | None) -> None:
-    """Compare the ways to export sharded MySQL tables as CSV."""
-    report = Report()
-    with serving() as (server, job):
-        report.heading(server)
-        make_numbers(server, rows)
-        make_table(server, MIXED, rows)
-        bench = Bench(server, job, report, rows, runs, pool_runs)
-        for part in PARTS:
-            if not only or part in only:
-                getattr(bench, part)()
-    if write is not None:
-        report.write(write)
-
-
-@contextmanager
-def serving(*options: str) -> Iterator[tuple[Server, Job]]:
-    """A private server with enough memory for all tables, and a job for its mixed one."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        tempfile.TemporaryDirectory() as folder,
-        private_server(Path(home), _MEMORY, *options) as server,
-    ):
-        # A dump reads more than rows, and has the server write a file.
-        server.execute(f"GRANT ALL ON *.* TO '{server.reader}'@'%'")
-        Path(folder).chmod(0o755)
-        yield (
-            server,
-            Job(
-                server.host,
-                server.port,
-                server.reader,
-                os.environ[PASSWORD_VARIABLE],
-                MIXED.name,
-                folder,
-            ),
+@click.option("--list", "only_list", is_flag=True, help="Name the parts of each page, and end.")
+@click.option("--page", type=click.Choice(list(PAGES)), help="All its parts, or those of --only.")
+@click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts of one page.")
+@click.option("--rows", default=Sizes.rows, show_default=True, help="Of a shard table.")
+@click.option("--long-rows", default=Sizes.long_rows, show_default=True, help="Of the long table.")
+@click.option(
+    "--shards",
+    multiple=True,
+    default=Sizes.shards,
+    show_default=True,
+    type=int,
+    help="Numbers of small shards.",
+)
+@click.option("--runs", default=Sizes.runs, show_default=True, help="Of each way.")
+@click.option(
+    "--command-runs", default=Sizes.command_runs, show_default=True, help="Of each whole command."
+)
+@click.option("--write", type=click.Path(path_type=Path), help="The page's file, as Markdown.")
+def main(
+    *, only_list: bool, page: str | None, only: Sequence[str], write: Path | None, **sizes: Any
+) -> None:
+    """Compare the ways to export sharded MySQL tables as CSV, and to read it back."""
+    if only_list:
+        for each in PAGES.values():
+            click.echo(f"{each.name}:")
+            for part in each.parts:
+                click.echo(f"  {part.__name__:12} {(part.__doc__ or '').strip()}")
+        return
+    pages = {*map(_page_of, only), *filter(None, [page])} or {"benchmarks"}
+    if len(pages) > 1:
+        raise click.UsageError(
+            f"--only: expected parts of one page, got of {' and of '.join(pages)}"
         )
+    (chosen,) = pages
+    wanted = [part for part in PAGES[chosen].parts if not only or part.__name__ in only]
+    with started(Sizes(**sizes)) as bench:
+        for part in wanted:
+            began = time.monotonic()
+            section = part(bench)
+            section.add(provenance(bench, part.__name__))
+            click.echo(f"… {part.__name__} took {time.monotonic() - began:.0f} s")
+            if write is not None:
+                # After each part: an interrupt loses one, not all.
+                PAGES[chosen].write(write, {part.__name__: section})
+
+
+def _page_of(part: str) -> str:
+    return next(
+        page.name for page in PAGES.values() if part in [one.__name__ for one in page.parts]
+    )
 
 
 if __name__ == "__main__":

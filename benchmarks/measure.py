@@ -5,10 +5,15 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.ways import Job
+from benchmarks.job import Job
+from etl_assets.kernels import SWITCH
+
+Way = Callable[[Job], None]
+Contest = Mapping[str, tuple[Way, Job]]
+"""For each label a way, a function of a module's, and what it is to do."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,21 @@ class Taken:
         )
 
 
+Result = Taken | str
+"""The medians of a way, or why it failed."""
+
+
 class Worker:
     """A Python process that runs one way when it is told to; imports are done before."""
 
-    def __init__(self, way: str, job: Job) -> None:
+    def __init__(self, way: Way, job: Job) -> None:
         self.failure: str | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", way],
+            [sys.executable, "-m", "benchmarks.worker", f"{way.__module__}:{way.__name__}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "JOB": json.dumps(asdict(job))},
+            env={**os.environ, "JOB": json.dumps(asdict(job)), SWITCH: job.kernels},
         )
 
     def run(self) -> Taken | None:
@@ -66,17 +75,20 @@ class Worker:
         self._process.communicate()
 
 
-def interleaved(jobs: Mapping[str, tuple[str, Job]], runs: int) -> dict[str, Taken | str]:
-    """For each label and its way the medians, or why it failed.
+def interleaved(
+    contest: Contest, runs: int, after: Callable[[], None] = lambda: None
+) -> dict[str, Result]:
+    """What each way took; `after` is called after each run.
 
     All ways in turn, so that noise falls on all alike. The first round only warms up.
     """
-    workers = {label: Worker(way, job) for label, (way, job) in jobs.items()}
+    workers = {label: Worker(way, job) for label, (way, job) in contest.items()}
     taken: dict[str, list[Taken]] = {label: [] for label in workers}
     try:
         for number in range(runs + 1):
             for label, worker in workers.items():
                 one = worker.run()
+                after()
                 if one is not None and number:
                     taken[label].append(one)
     finally:

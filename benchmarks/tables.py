@@ -32,6 +32,20 @@ class Shape:
         """How many rows it has."""
         return max(1, int(rows * self.share))
 
+    @property
+    def binary(self) -> tuple[bool, ...]:
+        """For each column, whether its values are raw bytes."""
+        return tuple("BINARY" in column or "BLOB" in column for column in self.columns)
+
+    @property
+    def as_text(self) -> str:
+        """What to select for the same with hexadecimals in place of raw bytes."""
+        names = [column.partition(" ")[0] for column in self.columns]
+        return ", ".join(
+            f"HEX({name}) AS {name}" if is_binary else name
+            for name, is_binary in zip(names, self.binary, strict=True)
+        )
+
 
 MIXED = Shape(
     "mixed",
@@ -115,43 +129,91 @@ NULLS = Shape(
         ),
     ),
 )  # fmt: skip
-MIXED_AS_TEXT = "mixed_as_text"
-"""The mixed table as a view whose raw bytes are hexadecimals."""
-SHAPES = (MIXED, NARROW, WIDE, QUOTES, TEXTS, NULLS)
-
-
-_AS_TEXT = (
-    f"CREATE VIEW {DATABASE}.{MIXED_AS_TEXT} AS SELECT "
-    + ", ".join(
-        "HEX(raw) AS raw" if name == "raw" else name
-        for name in (column.partition(" ")[0] for column in MIXED.columns)
-    )
-    + f" FROM {DATABASE}.{MIXED.name}"
+CHINESE = Shape(
+    "chinese",
+    "Chinese and Japanese texts: three bytes a character",
+    ("id BIGINT PRIMARY KEY", "title VARCHAR(60)", "note TEXT"),
+    (
+        "n", "CONCAT('订单编号 ', n)",
+        "REPEAT(ELT(n % 3 + 1, '请放在门口', '青い袋に入れてください', '按两次门铃，'), n % 7 + 1)",
+    ),
+)  # fmt: skip
+BLOBS = Shape(
+    "blobs",
+    "raw bytes, written as hex: a hash and a blob of 0 to 352 bytes",
+    ("id BIGINT PRIMARY KEY", "digest BINARY(32)", "picture BLOB"),
+    ("n", "UNHEX(SHA2(n, 256))", "REPEAT(UNHEX(SHA2(n + 1, 256)), n % 12)"),
 )
+SHAPES = (MIXED, NARROW, WIDE, QUOTES, TEXTS, CHINESE, BLOBS, NULLS)
+
+_NUMBERS = 1_000_000
+_DATABASES = 4
 
 
-def make_numbers(server: Server, rows: int) -> None:
-    """The database, with a table of the numbers from 0, as many as the longest shape needs."""
-    rows = max(shape.rows(rows) for shape in SHAPES)
-    places = len(str(rows - 1))
-    number = " + ".join(f"{10**place} * d{place}.n" for place in range(places))
-    digits = ", ".join(f"({_TEN}) d{place}" for place in range(places))
-    server.execute(
-        f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
-        f"CREATE TABLE {DATABASE}.numbers (n INT PRIMARY KEY)",
-        f"INSERT INTO {DATABASE}.numbers SELECT number FROM "
-        f"(SELECT {number} AS number FROM {digits}) counted WHERE number < {rows}",
-    )
+class Tables:
+    """What is on the server so far; each is made when it is asked for first."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._made: set[str] = set()
+
+    def make(self, shape: Shape, rows: int) -> str:
+        """The table of a shape with so many rows, and a view of it without raw bytes."""
+        name = f"{shape.name}_{rows}"
+        if self._is_new(name):
+            self._make_numbers()
+            table = f"{DATABASE}.{name}"
+            self._server.execute(
+                f"CREATE TABLE {table} ({', '.join(shape.columns)})",
+                *(
+                    f"INSERT INTO {table} SELECT {', '.join(shape.values)} FROM "
+                    f"(SELECT n + {first} AS n FROM {DATABASE}.numbers "
+                    f"WHERE n < {rows - first}) numbers"
+                    for first in range(0, rows, _NUMBERS)
+                ),
+                f"CREATE VIEW {as_text(table)} AS SELECT {shape.as_text} FROM {table}",
+                # Into memory: the server's disk is not what is compared.
+                f"SELECT COUNT(*) FROM {table}",
+            )
+        return name
+
+    def make_shards(self, prefix: str, count: int, rows: int) -> tuple[list[str], str]:
+        """So many mixed tables over four databases, and the pattern that matches them all."""
+        source = f"{DATABASE}.{self.make(MIXED, rows)}"
+        shards = [
+            f"{prefix}_{number % _DATABASES}.orders_{number // _DATABASES:04}"
+            for number in range(count)
+        ]
+        for shard in shards:
+            database = shard.partition(".")[0]
+            if self._is_new(database):
+                self._server.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
+            if self._is_new(shard):
+                self._server.execute(
+                    f"CREATE TABLE {shard} LIKE {source}",
+                    f"INSERT INTO {shard} SELECT * FROM {source}",
+                )
+        last = f"{(count - 1) // _DATABASES:04}"
+        return shards, f"{prefix}_{{0..{_DATABASES - 1}}}.orders_{{0000..{last}}}"
+
+    def _is_new(self, name: str) -> bool:
+        is_new = name not in self._made
+        self._made.add(name)
+        return is_new
+
+    def _make_numbers(self) -> None:
+        """The numbers from 0 that all values are made of."""
+        if self._is_new("numbers"):
+            places = range(len(str(_NUMBERS - 1)))
+            number = " + ".join(f"{10**place} * d{place}.n" for place in places)
+            digits = ", ".join(f"({_TEN}) d{place}" for place in places)
+            self._server.execute(
+                f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
+                f"CREATE TABLE {DATABASE}.numbers (n INT PRIMARY KEY)",
+                f"INSERT INTO {DATABASE}.numbers SELECT {number} FROM {digits}",
+            )
 
 
-def make_table(server: Server, shape: Shape, rows: int) -> None:
-    """A shape's table, filled; `rows` is what was asked for."""
-    table = f"{DATABASE}.{shape.name}"
-    server.execute(
-        f"CREATE TABLE {table} ({', '.join(shape.columns)})",
-        f"INSERT INTO {table} SELECT {', '.join(shape.values)} FROM {DATABASE}.numbers "
-        f"WHERE n < {shape.rows(rows)}",
-        *([_AS_TEXT] if shape is MIXED else []),
-        # Into memory: the server's disk is not what is compared.
-        f"SELECT COUNT(*) FROM {table}",
-    )
+def as_text(table: str) -> str:
+    """The name of a table's view without raw bytes."""
+    return f"{table}_as_text"

@@ -1,4 +1,7 @@
-"""The process that runs one way: `python -m benchmarks.worker WAY`, told by lines on stdin."""
+"""The process that runs one way, told by lines on stdin.
+
+python -m benchmarks.worker MODULE:NAME
+"""
 
 import json
 import os
@@ -7,14 +10,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from subprocess import CalledProcessError, TimeoutExpired
 
-from benchmarks.ways import WAYS, Job
+from benchmarks.job import Job
 
 
 def main() -> None:
     """Run the way for each line that comes, and answer with a line of JSON."""
-    way = WAYS[sys.argv[1]]
+    way: Callable[[Job], None] = resolve_name(sys.argv[1])
     job = Job(**json.loads(os.environ["JOB"]))
     answers = os.fdopen(os.dup(1), "w")
     # What a peer prints is no answer.

@@ -1,0 +1,1 @@
+"""What is measured: a function a section, a module a subject."""
