@@ -11,7 +11,7 @@ HOST_TAG = "etl_assets/host"
 """The tag of a step that says whose connections it uses."""
 MANY_SHARDS = 64
 """Of more shards a logical table has, Dagster keeps little of each."""
-FEW_SHARDS = 12
+FEW_SHARDS = 16
 """Up to so many shards of a logical table `auto` gives a step each: that costs a second at most."""
 EVEN_LANES = 32
 """Up to so many lanes of a logical table `auto` makes two for each connection of a host.

@@ -229,7 +229,7 @@ def test_a_number_of_lanes_gathers_the_shards_of_one_host(
 
 @pytest.mark.parametrize(
     ("shards", "limit", "more", "steps"),
-    [(12, 2, "", 12), (13, 2, "", 4), (64, 20, "", 20), (64, 2, "split: 2", 64), (300, 1, "", 3)],
+    [(16, 2, "", 16), (17, 2, "", 4), (64, 20, "", 20), (64, 2, "split: 2", 64), (300, 1, "", 3)],
 )
 def test_auto_gathers_shards_into_two_lanes_a_connection_while_these_are_few(
     tmp_path: Path, shards: int, limit: int, more: str, steps: int
