@@ -26,6 +26,8 @@ STEPS = ["etl_assets.fork_server.preload"]
 """What a fork server imports before its first step."""
 PARTS = [
     "etl_assets.export.split.part",
+    "etl_assets.extract.cells",
+    "etl_assets.extract.kernel",
     "etl_assets.extract.wire",
     "etl_assets.source.mysql.driver",
     "sqlalchemy.dialects.mysql.pymysql",
